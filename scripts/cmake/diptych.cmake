@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# Functions every folder's CMakeLists.txt uses. Sources are listed where they live; nothing is globbed.
+
+# diptych_test(NAME SOURCES... [LIBS ...] [LABELS ...]): one GoogleTest binary, each case a CTest entry.
+function(diptych_test name)
+  if(NOT DIPTYCH_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(T "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT T_LABELS)
+    set(T_LABELS cpu)
+  endif()
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_LIBS} diptych_test_support)
+  gtest_discover_tests(${name} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
+                       PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600)
+endfunction()
+
+# diptych_op(NAME SOURCES ... [TEST ...] [BENCH ...]): one op folder under kernels/.
+function(diptych_op name)
+  cmake_parse_arguments(O "" "" "SOURCES;TEST;BENCH" ${ARGN})
+  target_sources(diptych_kernels PRIVATE ${O_SOURCES})
+  if(O_TEST)
+    diptych_test(${name}_test SOURCES ${O_TEST} LIBS diptych_kernels)
+  endif()
+  if(O_BENCH AND DIPTYCH_BENCH)
+    add_executable(${name}_bench ${O_BENCH})
+    target_link_libraries(${name}_bench PRIVATE diptych_kernels benchmark::benchmark)
+  endif()
+endfunction()
