@@ -1,0 +1,91 @@
+// A faceset: one SQLite file with the faces of one identity and what is known of every frame they
+// came from. Every edit is a transaction; deleting is a flag. Layout of the tables:
+// docs/faceset.md. Errors: InputError for a file that is missing, not a faceset, damaged or from a
+// newer version. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "faces/align/crop_matrix.h"
+#include "faces/align/pose.h"
+
+namespace diptych {
+
+enum class FaceState { kActive, kTrash };
+
+// One aligned face. Landmarks come twice: in the source frame and in the stored picture.
+struct Face {
+  int64_t id = 0;  // set by the faceset
+  FaceState state = FaceState::kActive;
+  std::vector<uint8_t> image;  // encoded JPEG or PNG, square, `size` pixels
+  int size = 0;
+  FaceType type = FaceType::kWhole;
+  int64_t frame_index = 0;   // in the source video, or position in the sorted image folder
+  double frame_seconds = 0;  // time stamp of the frame
+  std::string source_name;   // file name of the source
+  cv::Rect2d box;            // detector box in the frame
+  double box_score = 0;
+  Landmarks source_landmarks;  // in the frame
+  Landmarks landmarks;         // in the stored picture
+  cv::Matx23d matrix;          // frame -> picture
+  Pose pose;
+  double sharpness = 0;         // variance of the Laplacian inside the hull
+  double eyebrow_factor = 1.0;  // eyebrow expansion of the hull mask
+  std::vector<uint8_t> mask;    // encoded grey PNG, empty: use the hull of the landmarks
+  std::string extra;            // JSON kept from another tool's metadata, empty if none
+};
+
+struct FrameRecord {
+  int64_t frame_index = 0;
+  double seconds = 0;
+  int width = 0, height = 0;
+  int faces = 0;
+  std::string note;  // why there is doubt (rotated hit, no face, ...), empty if none
+};
+
+class Faceset {
+ public:
+  // Opens an existing faceset; create() makes a new one and refuses to replace a file.
+  static Faceset open(const std::string& path, bool read_only = false);
+  static Faceset create(const std::string& path);
+  Faceset(Faceset&&) noexcept;
+  Faceset& operator=(Faceset&&) noexcept;
+  ~Faceset();
+
+  const std::string& path() const;
+  // Number of faces in a state; all faces when the state is not given.
+  int64_t count(std::optional<FaceState> state = FaceState::kActive) const;
+  std::vector<int64_t> ids(
+      std::optional<FaceState> state = FaceState::kActive) const;  // by frame, then position
+  Face load(int64_t id, bool with_image = true) const;
+  std::vector<Face> load_all(bool with_image,
+                             std::optional<FaceState> state = FaceState::kActive) const;
+
+  // One transaction per frame: the record and its faces appear together. Replaces an earlier record
+  // of that frame.
+  void put_frame(const FrameRecord& frame, const std::vector<Face>& faces);
+  bool has_frame(int64_t frame_index) const;  // extraction resumes by this
+  std::vector<FrameRecord> frames() const;
+
+  void set_state(const std::vector<int64_t>& ids, FaceState state);
+  void set_mask(int64_t id, const std::vector<uint8_t>& png);
+  // Training statistics of a face: count and running mean of its loss.
+  void add_loss(int64_t id, int64_t count, double mean_loss);
+  // Small text values: source path and hash, settings of the extraction, consent.
+  void set_meta(const std::string& key, const std::string& value);
+  std::optional<std::string> meta(const std::string& key) const;
+  // SQLite's own integrity check plus a decode of every picture; returns the problems found, one
+  // line each.
+  std::vector<std::string> check() const;
+
+ private:
+  struct Impl;
+  explicit Faceset(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace diptych
