@@ -1,0 +1,84 @@
+// The tape of the current thread.
+// SPDX-License-Identifier: MIT
+#include "tensor/tape.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tensor/profile.h"
+
+namespace diptych {
+
+namespace {
+
+struct Record {
+  const char* op;
+  std::string scope;
+  std::shared_ptr<GradSlot> slot;  // gradient of the output; the output itself is not kept
+  Shape shape;
+  BackwardFn backward;
+};
+
+struct Tape {
+  std::vector<Record> records;
+  bool enabled = true;
+};
+
+Tape& tape() {
+  thread_local Tape instance;
+  return instance;
+}
+
+}  // namespace
+
+void record_output(Tensor& y) {
+  y.slot_ = std::make_shared<GradSlot>(y.shape_, y.dtype_);
+  y.needs_grad_ = true;
+}
+
+bool recording(std::initializer_list<const Tensor*> inputs) {
+  return tape().enabled &&
+         std::any_of(inputs.begin(), inputs.end(), [](const Tensor* t) { return t->needs_grad(); });
+}
+
+void record(const char* op,
+            std::initializer_list<const Tensor*> inputs,
+            Tensor& y,
+            BackwardFn backward) {
+  if (!recording(inputs)) return;
+  record_output(y);
+  tape().records.push_back({op, profile_scope(), y.slot(), y.shape(), std::move(backward)});
+}
+
+void backward(std::span<const Tensor> roots) {
+  for (const Tensor& root : roots) {
+    DIPTYCH_CHECK(root.needs_grad(), "backward: a root of shape ", root.shape(),
+                  " depends on nothing that needs a gradient");
+    const GradView seed = root.grad_view();
+    DIPTYCH_CHECK(!seed.accumulate(), "backward: the root of shape ", root.shape(),
+                  " was given twice");
+    dispatch_float(seed.dtype,
+                   [&]<class T>() { std::fill_n(seed.as<T>(), seed.shape.numel(), T(1.0f)); });
+  }
+  std::vector<Record>& records = tape().records;
+  const NoGrad no_grad;
+  while (!records.empty()) {
+    const Record r = std::move(records.back());
+    records.pop_back();
+    if (!r.slot->written()) continue;  // nothing downstream asked for it
+    const OpTimer timer(r.op, r.scope, OpTimer::Pass::kBackward);
+    r.backward(Tensor::wrap(r.slot->storage(), r.slot->data(), r.shape, r.slot->dtype()));
+  }
+}
+
+void clear_tape() {
+  tape().records.clear();
+}
+
+NoGrad::NoGrad() : previous_(std::exchange(tape().enabled, false)) {}
+
+NoGrad::~NoGrad() {
+  tape().enabled = previous_;
+}
+
+}  // namespace diptych
