@@ -31,8 +31,8 @@ Tape& tape() {
 
 }  // namespace
 
-void record_output(Tensor& y) {
-  y.slot_ = std::make_shared<GradSlot>(y.shape_, y.dtype_);
+void record_output(Tensor& y, DType grad_dtype) {
+  y.slot_ = std::make_shared<GradSlot>(y.shape_, grad_dtype);
   y.needs_grad_ = true;
 }
 
@@ -41,13 +41,27 @@ bool recording(std::initializer_list<const Tensor*> inputs) {
          std::any_of(inputs.begin(), inputs.end(), [](const Tensor* t) { return t->needs_grad(); });
 }
 
+namespace {
+
+void push(const char* op, Tensor& y, DType grad_dtype, BackwardFn backward) {
+  record_output(y, grad_dtype);
+  tape().records.push_back({op, profile_scope(), y.slot(), y.shape(), std::move(backward)});
+}
+
+}  // namespace
+
 void record(const char* op,
             std::initializer_list<const Tensor*> inputs,
             Tensor& y,
             BackwardFn backward) {
-  if (!recording(inputs)) return;
-  record_output(y);
-  tape().records.push_back({op, profile_scope(), y.slot(), y.shape(), std::move(backward)});
+  if (recording(inputs)) push(op, y, y.dtype(), std::move(backward));
+}
+
+void record_weight(const char* op,
+                   std::initializer_list<const Tensor*> inputs,
+                   Tensor& w,
+                   BackwardFn backward) {
+  if (recording(inputs)) push(op, w, DType::kF32, std::move(backward));
 }
 
 void backward(std::span<const Tensor> roots) {

@@ -108,7 +108,7 @@ class Tensor {
   void share_grad(const Tensor& other);
 
  private:
-  friend void record_output(Tensor& y);
+  friend void record_output(Tensor& y, DType grad_dtype);
   std::shared_ptr<void> storage_;
   void* data_ = nullptr;
   Shape shape_;

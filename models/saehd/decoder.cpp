@@ -1,0 +1,154 @@
+// The decoder's picture and mask branches.
+// SPDX-License-Identifier: MIT
+#include "models/saehd/decoder.h"
+
+#include <cstring>
+
+#include "kernels/add/add.h"
+#include "tensor/profile.h"
+#include "tensor/tape.h"
+
+namespace diptych {
+
+namespace {
+
+const char* const kUpscaleNames[] = {"upscale0", "upscale1", "upscale2", "upscale3"};
+const char* const kResidualNames[] = {"res0", "res1", "res2", "res3"};
+const char* const kMaskNames[] = {"upscalem0", "upscalem1", "upscalem2", "upscalem3", "upscalem4"};
+
+// Bytes between two output filters of a (3,3,C) kernel, and of one tap.
+struct FilterBytes {
+  size_t tap, filter;
+};
+
+FilterBytes filter_bytes(const Tensor& w) {
+  const size_t tap = static_cast<size_t>(w.shape()[3]) * size_of(w.dtype());
+  return {tap, 9 * tap};
+}
+
+// The four heads of option d as one kernel: rows 0..2 the 1x1 head in the centre tap, rows 3..11
+// the three 3x3 heads. One convolution with 12 outputs instead of four with 3; the order is the one
+// depth_to_space expects.
+Tensor join_head_weights(const std::vector<nn::Conv2d>& heads) {
+  const Tensor& first = heads[1].weight.compute;
+  const FilterBytes bytes = filter_bytes(first);
+  Tensor w = Tensor::full({12, 3, 3, first.shape()[3]}, 0.0f, first.dtype());
+  auto* out = static_cast<unsigned char*>(w.data());
+  const auto* centre = static_cast<const unsigned char*>(heads[0].weight.compute.data());
+  for (size_t k = 0; k < 3; ++k)
+    std::memcpy(out + k * bytes.filter + 4 * bytes.tap, centre + k * bytes.tap, bytes.tap);
+  for (size_t h = 1; h < 4; ++h) {
+    std::memcpy(out + 3 * h * bytes.filter, heads[h].weight.compute.data(), 3 * bytes.filter);
+  }
+  const Tensor w0 = heads[0].weight.compute, w1 = heads[1].weight.compute,
+               w2 = heads[2].weight.compute, w3 = heads[3].weight.compute;
+  record_weight("join_heads", {&w0, &w1, &w2, &w3}, w, [=](const Tensor& dw) {  // (12,3,3,C) f32
+    Stream& stream = current_stream();
+    const int64_t c = dw.shape()[3];
+    const auto rows = [&](int64_t filter, int64_t tap, Shape shape) {
+      return Tensor::wrap(dw.storage(), dw.as<float>() + (filter * 9 + tap) * c, shape,
+                          DType::kF32);
+    };
+    const Tensor* wide[] = {&w1, &w2, &w3};
+    for (int h = 0; h < 3; ++h) {
+      if (wide[h]->needs_grad())
+        accumulate(stream, rows(3 + 3 * h, 0, {3, 3, 3, c}), wide[h]->grad_view());
+    }
+    if (!w0.needs_grad()) return;
+    const Tensor gathered = Tensor::empty({3, 1, 1, c});
+    for (int64_t k = 0; k < 3; ++k) {
+      std::memcpy(gathered.as<float>() + k * c, rows(k, 4, {c}).data(),
+                  static_cast<size_t>(c) * sizeof(float));
+    }
+    accumulate(stream, gathered, w0.grad_view());
+  });
+  return w;
+}
+
+Tensor join_head_biases(const std::vector<nn::Conv2d>& heads) {
+  Tensor b = Tensor::empty({12});
+  for (size_t h = 0; h < 4; ++h)
+    std::memcpy(b.as<float>() + 3 * h, heads[h].bias.master.data(), 3 * sizeof(float));
+  const Tensor b0 = heads[0].bias.master, b1 = heads[1].bias.master, b2 = heads[2].bias.master,
+               b3 = heads[3].bias.master;
+  record("join_heads", {&b0, &b1, &b2, &b3}, b, [=](const Tensor& db) {
+    const Tensor* biases[] = {&b0, &b1, &b2, &b3};
+    for (int h = 0; h < 4; ++h) {
+      const Tensor part = Tensor::wrap(db.storage(), db.as<float>() + 3 * h, {3}, DType::kF32);
+      if (biases[h]->needs_grad()) accumulate(current_stream(), part, biases[h]->grad_view());
+    }
+  });
+  return b;
+}
+
+}  // namespace
+
+Decoder::Decoder(const SaehdConfig& config) : config_(config) {
+  const std::vector<int> widths =
+      config.t ? std::vector<int>{8, 8, 4, 2} : std::vector<int>{8, 4, 2};
+  int in = config.decoder_in(), mask_in = in;
+  for (const int width : widths) {
+    upscales_.emplace_back(in, width * config.d_dims, config.c);
+    in = width * config.d_dims;
+    residuals_.emplace_back(in, config.c);
+    mask_upscales_.emplace_back(mask_in, width * config.d_mask_dims, config.c);
+    mask_in = width * config.d_mask_dims;
+  }
+  if (config.d) {
+    mask_upscales_.emplace_back(mask_in, config.d_mask_dims, config.c);
+    mask_in = config.d_mask_dims;
+  }
+  heads_.emplace_back(nn::Conv2dConfig{.in = in, .out = 3, .kernel = 1});
+  for (int i = 1; config.d && i < 4; ++i)
+    heads_.emplace_back(nn::Conv2dConfig{.in = in, .out = 3, .kernel = 3});
+  mask_head_ = nn::Conv2d({.in = mask_in, .out = 1, .kernel = 1});
+}
+
+Tensor Decoder::picture(const Tensor& code, const char* name) const {
+  const ProfileScope decoder(name);
+  Tensor x = code;
+  for (size_t i = 0; i < upscales_.size(); ++i) {
+    {
+      const ProfileScope scope(kUpscaleNames[i]);
+      x = upscales_[i].forward(x);
+    }
+    const ProfileScope scope(kResidualNames[i]);
+    x = residuals_[i].forward(x);
+  }
+  const ProfileScope scope("out_conv");
+  return sigmoid(config_.d ? interleaved_head(x) : heads_[0].forward(x, {}, true));
+}
+
+Tensor Decoder::interleaved_head(const Tensor& x) const {
+  Conv2dBlock block;
+  block.options = {.stride = 1, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
+  block.depth_to_space = true;
+  block.out_dtype = DType::kF32;
+  return conv2d(x, join_head_weights(heads_), join_head_biases(heads_), {}, block);
+}
+
+Tensor Decoder::mask(const Tensor& code, const char* name) const {
+  const ProfileScope decoder(name);
+  Tensor x = code;
+  for (size_t i = 0; i < mask_upscales_.size(); ++i) {
+    const ProfileScope scope(kMaskNames[i]);
+    x = mask_upscales_[i].forward(x);
+  }
+  const ProfileScope scope("out_convm");
+  return sigmoid(mask_head_.forward(x, {}, true));
+}
+
+void Decoder::parameters(const std::string& path, ParameterList& list) {
+  for (size_t i = 0; i < upscales_.size(); ++i) {
+    upscales_[i].parameters(path + "/" + kUpscaleNames[i], list);
+    residuals_[i].parameters(path + "/" + kResidualNames[i], list);
+  }
+  for (size_t i = 0; i < mask_upscales_.size(); ++i)
+    mask_upscales_[i].parameters(path + "/" + kMaskNames[i], list);
+  for (size_t i = 0; i < heads_.size(); ++i) {
+    heads_[i].parameters(path + "/out_conv" + (i == 0 ? "" : std::to_string(i)), list);
+  }
+  mask_head_.parameters(path + "/out_convm", list);
+}
+
+}  // namespace diptych

@@ -1,0 +1,93 @@
+// SaehdTrainer: one SAEHD network with its optimizer and checkpoint. A run is a pure function of
+// options, data and seed. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/saehd/losses.h"
+#include "models/saehd/saehd.h"
+#include "optim/optimizer.h"
+#include "tensor/safetensors.h"
+
+namespace diptych {
+
+struct SaehdTrainOptions {
+  SaehdConfig network;
+  int batch_size = 4;
+  ReconstructionOptions loss;
+  OptimizerOptions optimizer;
+  bool random_warp = true;  // off: liae freezes inter_AB (spec training.md 4.1)
+  DType dtype = DType::kF32;
+  uint64_t seed = 1;
+};
+
+// Views of f32 NHWC data, batch_size samples each; eyes_mouth may be undefined when the term is
+// off.
+struct SaehdSide {
+  View warped, target, mask, eyes_mouth;
+};
+
+struct SaehdStep {
+  std::vector<float> src_loss, dst_loss;  // per sample
+};
+
+class SaehdTrainer {
+ public:
+  // Fresh weights from the seed. Throws Error on options that make no network.
+  explicit SaehdTrainer(const SaehdTrainOptions& options);
+
+  // One iteration. A loss that is not finite throws Error naming the samples and leaves the weights
+  // untouched.
+  SaehdStep step(const SaehdSide& src, const SaehdSide& dst);
+
+  // Losses, predictions and gradients of one batch, without an update. For tests.
+  SaehdStep forward_backward(const SaehdSide& src, const SaehdSide& dst);
+
+  int64_t iteration() const { return optimizer_->steps(); }
+
+  const SaehdTrainOptions& options() const { return options_; }
+
+  Saehd& network() { return *network_; }
+
+  ParamArena& arena() { return *arena_; }
+
+  Optimizer& optimizer() { return *optimizer_; }
+
+  // Checkpoint: weights, moments, step count, options, and `extra` (sampler state and the like,
+  // under its own keys). save() refuses weights that are not finite. load() checks file and options
+  // before it touches anything and returns the metadata; it throws InputError when the file is of
+  // another network.
+  void save(const std::string& path, const Metadata& extra) const;
+  Metadata load(const std::string& path);
+
+ private:
+  SaehdTrainOptions options_;
+  std::unique_ptr<Saehd> network_;
+  std::unique_ptr<ParamArena> arena_;
+  std::unique_ptr<Optimizer> optimizer_;
+};
+
+// What a checkpoint says of its network, without loading it. Throws InputError when it is not a
+// SAEHD checkpoint.
+SaehdConfig read_saehd_config(const Safetensors& file);
+
+// A network for inference alone, in f32 or bf16, with the weights of a checkpoint.
+class SaehdInference {
+ public:
+  SaehdInference(const std::string& checkpoint, DType dtype);
+
+  const SaehdConfig& config() const { return network_->config(); }
+
+  // pictures (N,R,R,3) f32 -> f32 outputs.
+  Saehd::Swap swap(const Tensor& pictures) const;
+
+ private:
+  std::unique_ptr<Saehd> network_;
+  std::unique_ptr<ParamArena> arena_;
+  DType dtype_;
+};
+
+}  // namespace diptych

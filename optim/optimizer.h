@@ -1,0 +1,59 @@
+// Optimizer: AdaBelief or RMSprop over a ParamArena, exactly as spec training.md 5 has them: no
+// bias correction, epsilon 1e-6 outside the root. One pass over the flat buffers updates weights,
+// moments and bf16 copies. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "optim/param_arena.h"
+
+namespace diptych {
+
+enum class OptimizerKind { kAdaBelief, kRmsProp };
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::kAdaBelief;
+  float learning_rate = 5e-5f;
+  float clip_norm = 0;  // > 0: scale gradients so that their global norm is at most this
+  bool lr_dropout =
+      false;          // update mask with keep probability 0.3, and the cosine cycle of 500 steps
+  uint64_t seed = 0;  // of the update masks
+};
+
+class Optimizer {
+ public:
+  Optimizer(ParamArena& arena, const OptimizerOptions& options);
+
+  // Applies the gradients in the arena to the given ranges (all parameters by default) and counts a
+  // step.
+  void step(const std::vector<ArenaRange>& ranges);
+
+  void step() { step({{0, arena_.size()}}); }
+
+  int64_t steps() const { return steps_; }
+
+  void set_steps(int64_t steps) { steps_ = steps; }
+
+  // Flat moment buffers by name: "m" and "v" of AdaBelief, "v" of RMSprop. For checkpoints.
+  struct Moment {
+    std::string name;
+    Tensor values;
+  };
+
+  const std::vector<Moment>& moments() const { return moments_; }
+
+  const OptimizerOptions& options() const { return options_; }
+
+  // Rate of the coming step: the cosine cycle applies when lr_dropout is on.
+  float current_rate() const;
+
+ private:
+  ParamArena& arena_;
+  OptimizerOptions options_;
+  std::vector<Moment> moments_;
+  int64_t steps_ = 0;
+};
+
+}  // namespace diptych

@@ -1,0 +1,88 @@
+// Flat parameter buffers.
+// SPDX-License-Identifier: MIT
+#include "optim/param_arena.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/cast/cast.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr int64_t kAlign = 32;  // elements: 64 bytes of bf16, 128 of f32
+
+Tensor part_of(const Tensor& flat, ArenaRange range, Shape shape) {
+  auto* bytes = static_cast<unsigned char*>(flat.data());
+  return Tensor::wrap(flat.storage(),
+                      bytes + static_cast<size_t>(range.begin) * size_of(flat.dtype()), shape,
+                      flat.dtype());
+}
+
+}  // namespace
+
+ParamArena::ParamArena(ParameterList list, DType compute)
+    : list_(std::move(list)), compute_(compute) {
+  int64_t offset = 0;
+  for (const NamedParameter& p : list_) {
+    const int64_t n = p.parameter->master.numel();
+    ranges_.push_back({offset, offset + n});
+    parameter_count_ += n;
+    offset += (n + kAlign - 1) / kAlign * kAlign;
+  }
+  weights_ = Tensor::full({offset}, 0.0f);
+  gradients_ = Tensor::full({offset}, 0.0f);
+  if (compute_ == DType::kBF16) copies_ = Tensor::full({offset}, 0.0f, DType::kBF16);
+  for (size_t i = 0; i < list_.size(); ++i) {
+    Parameter& p = *list_[i].parameter;
+    const Shape shape = p.master.shape();
+    Tensor master = part_of(weights_, ranges_[i], shape);
+    std::memcpy(master.data(), p.master.data(), p.master.bytes());
+    master.set_needs_grad(true, true);
+    const Tensor gradient = part_of(gradients_, ranges_[i], shape);
+    master.slot()->bind(gradient.storage(), gradient.data());
+    p.master = master;
+    p.compute = master;
+    if (compute_ == DType::kBF16 && shape.rank() > 1) {  // biases are read as f32
+      p.compute = part_of(copies_, ranges_[i], shape);
+      p.compute.share_grad(master);
+    }
+  }
+  refresh_copies();
+}
+
+void ParamArena::begin_step() {
+  for (const NamedParameter& p : list_) p.parameter->master.slot()->reset();
+}
+
+void ParamArena::finish_gradients() {
+  for (size_t i = 0; i < list_.size(); ++i) {
+    if (list_[i].parameter->master.slot()->written()) continue;
+    std::fill(gradients_.as<float>() + ranges_[i].begin, gradients_.as<float>() + ranges_[i].end,
+              0.0f);
+  }
+}
+
+void ParamArena::refresh_copies() {
+  if (copies_.defined()) cast(current_stream(), weights_, copies_);
+  current_stream().weights_changed();
+}
+
+std::vector<ArenaRange> ParamArena::ranges(
+    const std::function<bool(const std::string&)>& accepts) const {
+  std::vector<ArenaRange> joined;
+  bool open = false;  // the last range reaches up to the parameter before this one
+  for (size_t i = 0; i < list_.size(); ++i) {
+    const bool wanted = accepts(list_[i].name);
+    if (wanted && open) {
+      joined.back().end = ranges_[i].end;
+    } else if (wanted) {
+      joined.push_back(ranges_[i]);
+    }
+    open = wanted;
+  }
+  return joined;
+}
+
+}  // namespace diptych
