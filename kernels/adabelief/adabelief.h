@@ -1,0 +1,47 @@
+// adabelief: one optimizer step over flat arrays, in one pass (spec training.md 5.1, 5.2).
+//
+//   g' = scale * g                              scale: gradient_scale[0], 1 when not given
+//   m <- beta1 m + (1 - beta1) g'
+//   v <- beta2 v + (1 - beta2) (g' - m)^2       with the new m
+//   w <- w - U * learning_rate * m / (sqrt(v) + epsilon)
+//   copy = bf16(w)                              when given
+//   U = 1, or with keep_probability < 1 a draw per element: 1 with that probability, else 0. The
+//   draw touches the weight change only; the moments see every gradient.
+//   Against the paper (Zhuang et al., arXiv 2010.07468): no bias correction, no epsilon inside v.
+// g, m, v, w: (count) f32; copy (count) bf16; gradient_scale (1) f32. Arithmetic in f32.
+// The draw of element i is a pure function of (seed, stream, step, first_element + i), see
+// kernels/adabelief/keep_mask.h, so a slice of an arena draws as the whole would.
+// FLOPs 11 per element; 28 bytes per element, 30 with the copy: bound by memory.
+// Errors: shapes or dtypes that differ; rates out of range. Buffers must not overlap.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/common/stream.h"
+#include "kernels/common/view.h"
+
+namespace diptych {
+
+struct AdaBeliefStep {
+  float learning_rate = 5e-5f;
+  float beta1 = 0.9f, beta2 = 0.999f;
+  float epsilon = 1e-6f;
+  float keep_probability = 1.0f;  // in (0,1]; 1: every element moves. Resolution 1/65536
+  uint64_t seed = 0;
+  uint32_t stream = 0;        // tells optimizers of one run apart
+  uint32_t step = 0;          // draws differ from step to step
+  int64_t first_element = 0;  // position of element 0 of these views in the whole arena
+};
+
+// gradient_scale and copy may be {}.
+void adabelief_step(Stream& stream,
+                    const AdaBeliefStep& step,
+                    View gradient,
+                    View gradient_scale,
+                    MutView weight,
+                    MutView m,
+                    MutView v,
+                    MutView copy);
+
+}  // namespace diptych

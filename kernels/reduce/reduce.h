@@ -1,0 +1,34 @@
+// reduce: sums, means and statistics in a fixed order, so the same bits every run.
+//
+//   sum_rows, mean_rows   x (N,...) -> y (N)             backward spreads dy over the row
+//   max_abs_rows          x (N,...) -> y (N), NaN when the row holds one
+//   sum_of_squares        x (any) -> y (1)
+//   count_non_finite      x (any) -> y (1), NaN and infinities, exact up to 2^24
+//   clip_scale            y (1) = 1 when the norm sqrt(s) < limit, else limit / sqrt(s)
+// Arrays are cut into blocks of kReduceBlock; a block is summed in double over 16 lanes, the blocks
+// in order. Neither depends on the thread count. x f32 or bf16; y f32. sum_of_squares and
+// count_non_finite add to y when it accumulates: one value for several arrays.
+// clip_scale with a norm that is not finite gives 0, so the update passes nothing on: callers look
+// at count_non_finite as well, since 0 * inf is NaN.      (spec training.md 5.1: limit 1)
+// Errors: shapes or dtypes that do not fit, empty rows for a mean.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernels/common/stream.h"
+#include "kernels/common/view.h"
+
+namespace diptych {
+
+constexpr int64_t kReduceBlock = 1 << 14;  // elements
+
+void sum_rows_forward(Stream& stream, View x, MutView y);
+void sum_rows_backward(Stream& stream, View dy, GradView dx);
+void mean_rows_forward(Stream& stream, View x, MutView y);
+void mean_rows_backward(Stream& stream, View dy, GradView dx);
+
+void max_abs_rows(Stream& stream, View x, MutView y);
+void sum_of_squares(Stream& stream, View x, GradView y);
+void count_non_finite(Stream& stream, View x, GradView y);
+void clip_scale(Stream& stream, View sum_of_squares, float limit, MutView y);
+
+}  // namespace diptych
