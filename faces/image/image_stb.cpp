@@ -1,0 +1,44 @@
+// JPEG and PNG through stb_image. SPDX-License-Identifier: MIT
+#include <memory>
+
+#include "faces/image/containers.h"
+#include "faces/image/image.h"
+#include "kernels/common/check.h"
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_NO_STDIO
+#define STBI_FAILURE_USERMSG
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#include <stb/stb_image.h>
+#pragma GCC diagnostic pop
+
+namespace diptych {
+
+Rgb8Image decode_rgb8_stb(std::span<const uint8_t> bytes, const std::string& name) {
+  const ImageFormat format = image_format(bytes);
+  const std::string fault = format == ImageFormat::kJpeg  ? parse_jpeg(bytes).fault
+                            : format == ImageFormat::kPng ? parse_png(bytes).fault
+                                                          : "is neither JPEG nor PNG";
+  if (!fault.empty()) throw InputError(name, fault, "Extract the face again");
+  Rgb8Image image;
+  int channels = 0;
+  const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
+      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &image.width,
+                            &image.height, &channels, 3),
+      &stbi_image_free);
+  if (pixels == nullptr) {
+    throw InputError(name, std::string("is damaged (") + stbi_failure_reason() + ")",
+                     "Extract the face again");
+  }
+  const size_t size = static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3;
+  image.pixels.assign(pixels.get(), pixels.get() + size);
+  return image;
+}
+
+}  // namespace diptych
