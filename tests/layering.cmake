@@ -2,6 +2,7 @@
 # Fails when a file includes a layer it must not know. Run by CTest: cmake -DROOT=... -P layering.cmake
 #   kernels -> tensor -> nn, optim -> models -> apps   and   kernels, tensor -> faces -> apps
 set(allowed_kernels kernels)
+cmake_minimum_required(VERSION 3.25)
 set(allowed_tensor kernels tensor)
 set(allowed_nn kernels tensor nn)
 set(allowed_optim kernels tensor optim)

@@ -52,7 +52,7 @@ Tensor join_head_weights(const std::vector<nn::Conv2d>& heads) {
     const Tensor* wide[] = {&w1, &w2, &w3};
     for (int h = 0; h < 3; ++h) {
       if (wide[h]->needs_grad())
-        accumulate(stream, rows(3 + 3 * h, 0, {3, 3, 3, c}), wide[h]->grad_view());
+        add_scaled(stream, 1.0f, rows(3 + 3 * h, 0, {3, 3, 3, c}), wide[h]->grad_view());
     }
     if (!w0.needs_grad()) return;
     const Tensor gathered = Tensor::empty({3, 1, 1, c});
@@ -60,7 +60,7 @@ Tensor join_head_weights(const std::vector<nn::Conv2d>& heads) {
       std::memcpy(gathered.as<float>() + k * c, rows(k, 4, {c}).data(),
                   static_cast<size_t>(c) * sizeof(float));
     }
-    accumulate(stream, gathered, w0.grad_view());
+    add_scaled(stream, 1.0f, gathered, w0.grad_view());
   });
   return w;
 }
@@ -75,7 +75,7 @@ Tensor join_head_biases(const std::vector<nn::Conv2d>& heads) {
     const Tensor* biases[] = {&b0, &b1, &b2, &b3};
     for (int h = 0; h < 4; ++h) {
       const Tensor part = Tensor::wrap(db.storage(), db.as<float>() + 3 * h, {3}, DType::kF32);
-      if (biases[h]->needs_grad()) accumulate(current_stream(), part, biases[h]->grad_view());
+      if (biases[h]->needs_grad()) add_scaled(current_stream(), 1.0f, part, biases[h]->grad_view());
     }
   });
   return b;

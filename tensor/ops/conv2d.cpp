@@ -1,5 +1,6 @@
 // conv2d with its epilogue on the tape.
 // SPDX-License-Identifier: MIT
+#include "kernels/add/add.h"
 #include "kernels/cast/cast.h"
 #include "tensor/ops.h"
 #include "tensor/profile.h"
@@ -51,7 +52,7 @@ Tensor conv2d(const Tensor& x,
     if (x.needs_grad()) conv2d_backward_data(stream, problem, da, w, x.grad_view());
     if (w.needs_grad()) conv2d_backward_weight(stream, problem, x, da, w.grad_view());
     if (residual.needs_grad() && !residual.slot()->adopt(da.storage(), da.data(), da.dtype())) {
-      accumulate(stream, da, residual.grad_view());
+      add_scaled(stream, 1.0f, da, residual.grad_view());
     }
   });
   return y;

@@ -1,0 +1,144 @@
+// step_bench: milliseconds per training iteration of a SAEHD network, and where they go.
+//   step_bench --archi df-ud --resolution 128 --ae 256 --e 64 --d 64 --mask 22 --batch 4 --dtype
+//   f32 --threads 1
+// Data are synthetic and in memory, as in the PyTorch peer: the sampler is timed by sampler_bench.
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <sys/resource.h>
+
+#include "models/saehd/trainer.h"
+#include "tensor/allocator.h"
+#include "tensor/profile.h"
+#include "tests/support/golden.h"
+
+namespace diptych {
+namespace {
+
+struct Settings {
+  SaehdTrainOptions train;
+  int threads = 1, steps = 10, warmup = 2;
+  bool layers = false;
+  std::string json;
+};
+
+Settings parse(int argc, char** argv) {
+  Settings s;
+  s.train.network.set_archi("df-ud");
+  for (int i = 1; i < argc; ++i) {
+    const std::string key = argv[i];
+    if (key == "--layers") {
+      s.layers = true;
+      continue;
+    }
+    DIPTYCH_CHECK(i + 1 < argc, "step_bench: ", key, " needs a value");
+    const std::string value = argv[++i];
+    const std::map<std::string, int*> numbers = {{"--resolution", &s.train.network.resolution},
+                                                 {"--ae", &s.train.network.ae_dims},
+                                                 {"--e", &s.train.network.e_dims},
+                                                 {"--d", &s.train.network.d_dims},
+                                                 {"--mask", &s.train.network.d_mask_dims},
+                                                 {"--batch", &s.train.batch_size},
+                                                 {"--threads", &s.threads},
+                                                 {"--steps", &s.steps},
+                                                 {"--warmup", &s.warmup}};
+    if (const auto it = numbers.find(key); it != numbers.end()) {
+      *it->second = std::stoi(value);
+    } else if (key == "--archi") {
+      s.train.network.set_archi(value);
+    } else if (key == "--dtype") {
+      DIPTYCH_CHECK(value == "f32" || value == "bf16", "step_bench: --dtype ", value,
+                    ", expected f32 or bf16");
+      s.train.dtype = value == "f32" ? DType::kF32 : DType::kBF16;
+    } else if (key == "--json") {
+      s.json = value;
+    } else {
+      throw Error("step_bench: unknown option " + key);
+    }
+  }
+  return s;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void print_layers(int steps) {
+  std::map<std::string, ProfileEntry> layers;
+  double total = 0;
+  for (const auto& [name, entry] : profile_entries()) {
+    ProfileEntry& layer = layers[name];
+    layer.forward_ms += entry.forward_ms / steps;
+    layer.backward_ms += entry.backward_ms / steps;
+    total += (entry.forward_ms + entry.backward_ms) / steps;
+  }
+  std::vector<std::pair<std::string, ProfileEntry>> rows(layers.begin(), layers.end());
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.second.forward_ms + a.second.backward_ms > b.second.forward_ms + b.second.backward_ms;
+  });
+  std::printf("%-48s %10s %10s %7s\n", "layer", "forward ms", "backward", "share");
+  for (const auto& [name, e] : rows) {
+    std::printf("%-48s %10.2f %10.2f %6.1f%%\n", name.c_str(), e.forward_ms, e.backward_ms,
+                100 * (e.forward_ms + e.backward_ms) / total);
+  }
+  std::printf("%-48s %21.2f\n", "all ops", total);
+}
+
+int run(const Settings& s) {
+  Stream stream(Engine::kCpu, s.threads);
+  const StreamGuard guard(stream);
+  SaehdTrainer trainer(s.train);
+  const GoldenBatch batch(s.train.batch_size, s.train.network.resolution);
+  for (int i = 0; i < s.warmup; ++i) trainer.step(batch.src(), batch.dst());
+  set_profiling(s.layers);
+  std::vector<double> times;
+  SaehdStep last;
+  for (int i = 0; i < s.steps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    last = trainer.step(batch.src(), batch.dst());
+    times.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+            .count());
+  }
+  set_profiling(false);
+  if (s.layers) print_layers(s.steps);
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  const double ms = median(times), min = *std::min_element(times.begin(), times.end());
+  const double peak = static_cast<double>(usage.ru_maxrss) / 1024;
+  std::printf(
+      "%s %d batch %d %s threads %d: median %.1f ms, min %.1f ms, %.2f faces/s, peak %.0f MiB, "
+      "loss %.4f\n",
+      s.train.network.archi().c_str(), s.train.network.resolution, s.train.batch_size,
+      name_of(s.train.dtype), s.threads, ms, min, 2e3 * s.train.batch_size / ms, peak,
+      static_cast<double>(last.src_loss[0]));
+  if (!s.json.empty()) {
+    std::ofstream(s.json) << "{\"archi\":\"" << s.train.network.archi()
+                          << "\",\"resolution\":" << s.train.network.resolution
+                          << ",\"batch\":" << s.train.batch_size << ",\"dtype\":\""
+                          << name_of(s.train.dtype) << "\",\"threads\":" << s.threads
+                          << ",\"median_ms\":" << ms << ",\"min_ms\":" << min
+                          << ",\"peak_mib\":" << peak << "}\n";
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace diptych
+
+int main(int argc, char** argv) {
+  try {
+    return diptych::run(diptych::parse(argc, argv));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "error: %s\n", e.what());
+    return 1;
+  }
+}

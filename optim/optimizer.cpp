@@ -1,0 +1,84 @@
+// Optimizer steps over the arena.
+// SPDX-License-Identifier: MIT
+#include "optim/optimizer.h"
+
+#include <cmath>
+
+#include "kernels/adabelief/adabelief.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/rmsprop/rmsprop.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr float kKeepProbability = 0.3f;  // of lr_dropout (spec training.md 5.1)
+constexpr double kCycleSteps = 500;
+
+Tensor part(const Tensor& flat, ArenaRange range) {
+  if (!flat.defined()) return {};
+  auto* bytes = static_cast<unsigned char*>(flat.data()) +
+                static_cast<size_t>(range.begin) * size_of(flat.dtype());
+  return Tensor::wrap(flat.storage(), bytes, {range.end - range.begin}, flat.dtype());
+}
+
+}  // namespace
+
+Optimizer::Optimizer(ParamArena& arena, const OptimizerOptions& options)
+    : arena_(arena), options_(options) {
+  DIPTYCH_CHECK(options.learning_rate > 0, "Optimizer: learning_rate = ", options.learning_rate,
+                ", expected above 0");
+  DIPTYCH_CHECK(options.clip_norm >= 0, "Optimizer: clip_norm = ", options.clip_norm,
+                ", expected 0 (off) or above");
+  if (options.kind == OptimizerKind::kAdaBelief)
+    moments_.push_back({"m", Tensor::full({arena.size()}, 0.0f)});
+  moments_.push_back({"v", Tensor::full({arena.size()}, 0.0f)});
+}
+
+float Optimizer::current_rate() const {
+  if (!options_.lr_dropout) return options_.learning_rate;
+  const double phase = 2.0 * M_PI * static_cast<double>(steps_) / kCycleSteps;
+  return static_cast<float>(options_.learning_rate * (1.0 + std::cos(phase)) / 2.0);
+}
+
+void Optimizer::step(const std::vector<ArenaRange>& ranges) {
+  Stream& stream = current_stream();
+  Tensor scale;
+  if (options_.clip_norm > 0) {
+    // The norm is taken over everything the optimizer updates.
+    const Tensor squares = Tensor::full({1}, 0.0f);
+    for (const ArenaRange& range : ranges) {
+      sum_of_squares(stream, part(arena_.gradients(), range),
+                     {squares.mut(), GradMode::kAccumulate});
+    }
+    scale = Tensor::empty({1});
+    clip_scale(stream, squares, options_.clip_norm, scale);
+  }
+  const float keep = options_.lr_dropout ? kKeepProbability : 1.0f;
+  const float rate = current_rate();
+  for (const ArenaRange& range : ranges) {
+    const Tensor gradient = part(arena_.gradients(), range), weight = part(arena_.weights(), range),
+                 copy = part(arena_.compute_copies(), range);
+    const auto step = static_cast<uint32_t>(steps_);
+    if (options_.kind == OptimizerKind::kAdaBelief) {
+      const AdaBeliefStep s{.learning_rate = rate,
+                            .keep_probability = keep,
+                            .seed = options_.seed,
+                            .step = step,
+                            .first_element = range.begin};
+      adabelief_step(stream, s, gradient, scale, weight, part(moments_[0].values, range),
+                     part(moments_[1].values, range), copy);
+    } else {
+      const RmsPropStep s{.learning_rate = rate,
+                          .keep_probability = keep,
+                          .seed = options_.seed,
+                          .step = step,
+                          .first_element = range.begin};
+      rmsprop_step(stream, s, gradient, scale, weight, part(moments_[0].values, range), copy);
+    }
+  }
+  stream.weights_changed();
+  ++steps_;
+}
+
+}  // namespace diptych
