@@ -60,9 +60,11 @@ WarpGrid draw_warp_grid(RandomSource& random, int w, bool parity_dfl) {
 cv::Point2f warp_position(const WarpGrid& grid, float x, float y) {
   const int n = grid.n;
   const float per_pixel = static_cast<float>(n - 1) / static_cast<float>(grid.w);
-  const float u = (x + 0.5f) * per_pixel, v = (y + 0.5f) * per_pixel;
-  const int j = std::clamp(static_cast<int>(u), 0, n - 2);
-  const int i = std::clamp(static_cast<int>(v), 0, n - 2);
+  const float last = static_cast<float>(n - 1);
+  const float u = std::clamp((x + 0.5f) * per_pixel, 0.0f, last);
+  const float v = std::clamp((y + 0.5f) * per_pixel, 0.0f, last);
+  const int j = std::min(static_cast<int>(u), n - 2);
+  const int i = std::min(static_cast<int>(v), n - 2);
   const float s = u - static_cast<float>(j), t = v - static_cast<float>(i);
   const auto blend = [&](const std::vector<float>& node) {
     const float* top = node.data() + i * n + j;

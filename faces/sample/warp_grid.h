@@ -29,8 +29,9 @@ struct WarpGrid {
 // cells and ours 0.34. w >= 16.
 WarpGrid draw_warp_grid(RandomSource& random, int w, bool parity_dfl = false);
 
-// Place in the source of the pixel (x, y) of the result, 0 <= x, y <= w - 1; any real position.
-// Zero displacement gives the position itself.
+// Place in the source of the position (x, y) of the result, which may lie outside the picture: the
+// outer nodes sit on its border, -0.5 and w - 0.5, and beyond them nothing moves. Zero displacement
+// gives the position itself.
 cv::Point2f warp_position(const WarpGrid& grid, float x, float y);
 
 // The original's dense maps (w,w) CV_32FC1 of x and y, with its half pixel: zero displacement gives
