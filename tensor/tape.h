@@ -24,6 +24,12 @@ void record(const char* op,
             Tensor& y,
             BackwardFn backward);
 
+// The same for an op that makes a weight: its gradient is f32 whatever its dtype.
+void record_weight(const char* op,
+                   std::initializer_list<const Tensor*> inputs,
+                   Tensor& w,
+                   BackwardFn backward);
+
 // True when record() would note an op on these inputs: lets an op skip work that only backward
 // needs.
 bool recording(std::initializer_list<const Tensor*> inputs);
