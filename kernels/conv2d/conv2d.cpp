@@ -1,0 +1,169 @@
+// conv2d: checks, variant tables, choice. No loops.
+// SPDX-License-Identifier: MIT
+#include "kernels/conv2d/conv2d.h"
+
+#include <limits>
+
+#include "kernels/common/variants.h"
+#include "kernels/conv2d/conv2d_epilogue.h"
+#include "kernels/conv2d/conv2d_variants.h"
+
+namespace diptych {
+
+// Best first. One line adds a variant.
+std::span<const Conv2dVariant<Conv2dForwardArgs>> conv2d_forward_variants() {
+  static const Conv2dVariant<Conv2dForwardArgs> variants[] = {
+      kConv2dForwardLoops,
+  };
+  return variants;
+}
+
+std::span<const Conv2dVariant<Conv2dBackwardDataArgs>> conv2d_backward_data_variants() {
+  static const Conv2dVariant<Conv2dBackwardDataArgs> variants[] = {
+      kConv2dBackwardDataLoops,
+  };
+  return variants;
+}
+
+std::span<const Conv2dVariant<Conv2dBackwardWeightArgs>> conv2d_backward_weight_variants() {
+  static const Conv2dVariant<Conv2dBackwardWeightArgs> variants[] = {
+      kConv2dBackwardWeightLoops,
+  };
+  return variants;
+}
+
+namespace {
+
+bool valid(const Conv2dProblem& t) {
+  return t.n > 0 && t.h > 0 && t.w > 0 && t.c > 0 && t.k > 0 && t.r > 0 && t.s > 0 &&
+         t.stride > 0 && t.pad_top >= 0 && t.pad_left >= 0 && t.pad_bottom >= 0 &&
+         t.pad_right >= 0 && t.h + t.pad_top + t.pad_bottom >= t.r &&
+         t.w + t.pad_left + t.pad_right >= t.s;
+}
+
+// One check for a tensor of a pass: its data, its shape and its dtype.
+void check_tensor(
+    const char* op, const char* name, const View& tensor, const Shape& shape, DType dtype) {
+  DIPTYCH_CHECK(tensor.data != nullptr, op, ": ", name, " is missing; expected ", shape, " ",
+                dtype);
+  DIPTYCH_CHECK(tensor.shape == shape && tensor.dtype == dtype, op, ": ", name, " is ", tensor,
+                ", expected ", shape, " ", dtype);
+}
+
+void check_problem(const char* op, const Conv2dProblem& problem) {
+  DIPTYCH_CHECK(valid(problem), op, ": no output is left or a size is out of range; ", problem);
+}
+
+void check_epilogue(const char* op, const Conv2dProblem& problem, const Conv2dEpilogue& epilogue) {
+  DIPTYCH_CHECK(epilogue.leaky_slope > 0.0f && epilogue.leaky_slope <= 1.0f, op,
+                ": leaky_slope = ", epilogue.leaky_slope, ", expected in (0,1]; ", problem);
+  DIPTYCH_CHECK(!epilogue.depth_to_space || problem.k % 4 == 0, op,
+                ": depth_to_space needs K divisible by 4; ", problem);
+}
+
+int checked_int(int64_t size, const Shape& x, const Shape& w) {
+  DIPTYCH_CHECK(size <= std::numeric_limits<int>::max(), "conv2d: size ", size, " is too large; x ",
+                x, ", w ", w);
+  return static_cast<int>(size);
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, const Conv2dProblem& t) {
+  return out << "n" << t.n << "h" << t.h << "w" << t.w << "c" << t.c << "k" << t.k << "r" << t.r
+             << "s" << t.s << "st" << t.stride << "pad" << t.pad_top << "_" << t.pad_left << "_"
+             << t.pad_bottom << "_" << t.pad_right;
+}
+
+Shape Conv2dEpilogue::y_shape(const Conv2dProblem& problem) const {
+  if (!depth_to_space) return problem.a_shape();
+  return {problem.n, 2 * problem.p(), 2 * problem.q(), problem.k / 4};
+}
+
+Conv2dProblem make_conv2d_problem(const Shape& x, const Shape& w, const Conv2dOptions& options) {
+  DIPTYCH_CHECK(x.rank() == 4 && w.rank() == 4, "conv2d: expected x (N,H,W,C) and w (K,R,S,C); x ",
+                x, ", w ", w);
+  DIPTYCH_CHECK(x[3] == w[3], "conv2d: x has C=", x[3], ", w expects C=", w[3], "; x ", x, ", w ",
+                w);
+  const auto size = [&](int64_t value) { return checked_int(value, x, w); };
+  const Conv2dProblem problem = {.n = size(x[0]),
+                                 .h = size(x[1]),
+                                 .w = size(x[2]),
+                                 .c = size(x[3]),
+                                 .k = size(w[0]),
+                                 .r = size(w[1]),
+                                 .s = size(w[2]),
+                                 .stride = options.stride,
+                                 .pad_top = options.pad_top,
+                                 .pad_left = options.pad_left,
+                                 .pad_bottom = options.pad_bottom,
+                                 .pad_right = options.pad_right};
+  check_problem("conv2d", problem);
+  return problem;
+}
+
+void conv2d_forward(Stream& stream,
+                    const Conv2dProblem& problem,
+                    const Conv2dEpilogue& epilogue,
+                    View x,
+                    View w,
+                    View b,
+                    View residual,
+                    MutView y) {
+  const char* op = "conv2d_forward";
+  check_problem(op, problem);
+  check_epilogue(op, problem, epilogue);
+  DIPTYCH_CHECK(y.dtype == x.dtype || y.dtype == DType::kF32, op, ": y is ", y.dtype, ", x is ",
+                x.dtype, "; y is f32 or has the dtype of x");
+  check_tensor(op, "x", x, problem.x_shape(), x.dtype);
+  check_tensor(op, "w", w, problem.w_shape(), x.dtype);
+  check_tensor(op, "y", y, epilogue.y_shape(problem), y.dtype);
+  if (epilogue.bias) check_tensor(op, "b", b, {problem.k}, DType::kF32);
+  if (epilogue.residual) check_tensor(op, "residual", residual, problem.a_shape(), x.dtype);
+  const Conv2dForwardArgs args = {problem, epilogue, x, w, b, residual, y};
+  pick(op, conv2d_forward_variants(), stream, args).run(stream, args);
+}
+
+void conv2d_backward_epilogue(Stream& stream,
+                              const Conv2dProblem& problem,
+                              const Conv2dEpilogue& epilogue,
+                              View y,
+                              View dy,
+                              MutView da,
+                              GradView db) {
+  const char* op = "conv2d_backward_epilogue";
+  check_problem(op, problem);
+  check_epilogue(op, problem, epilogue);
+  check_tensor(op, "dy", dy, epilogue.y_shape(problem), dy.dtype);
+  check_tensor(op, "da", da, problem.a_shape(), dy.dtype);
+  const bool leaky = epilogue.leaky_slope != 1.0f;
+  if (leaky) check_tensor(op, "y", y, dy.shape, dy.dtype);
+  DIPTYCH_CHECK(da.data != dy.data || !epilogue.depth_to_space, op,
+                ": da must not be dy when the epilogue moves elements; ", problem);
+  if (db.defined()) check_tensor(op, "db", db, {problem.k}, DType::kF32);
+  conv2d_backward_epilogue_loops(stream, problem, epilogue, y, dy, da, db);
+}
+
+void conv2d_backward_data(
+    Stream& stream, const Conv2dProblem& problem, View da, View w, GradView dx) {
+  const char* op = "conv2d_backward_data";
+  check_problem(op, problem);
+  check_tensor(op, "da", da, problem.a_shape(), da.dtype);
+  check_tensor(op, "w", w, problem.w_shape(), da.dtype);
+  check_tensor(op, "dx", dx, problem.x_shape(), da.dtype);
+  const Conv2dBackwardDataArgs args = {problem, da, w, dx};
+  pick(op, conv2d_backward_data_variants(), stream, args).run(stream, args);
+}
+
+void conv2d_backward_weight(
+    Stream& stream, const Conv2dProblem& problem, View x, View da, GradView dw) {
+  const char* op = "conv2d_backward_weight";
+  check_problem(op, problem);
+  check_tensor(op, "x", x, problem.x_shape(), x.dtype);
+  check_tensor(op, "da", da, problem.a_shape(), x.dtype);
+  check_tensor(op, "dw", dw, problem.w_shape(), DType::kF32);
+  const Conv2dBackwardWeightArgs args = {problem, x, da, dw};
+  pick(op, conv2d_backward_weight_variants(), stream, args).run(stream, args);
+}
+
+}  // namespace diptych
