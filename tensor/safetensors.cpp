@@ -20,6 +20,7 @@ namespace diptych {
 namespace {
 
 constexpr uint64_t kMaxHeader = uint64_t{100} << 20;  // the limit of the reference reader
+const std::string kWriter = "diptych";
 const std::string kBlankChecksum = "xxh64:0000000000000000";
 
 std::string checksum_text(uint64_t digest) {
@@ -175,7 +176,12 @@ Safetensors Safetensors::open(const std::string& path) {
     covered += wanted;
   }
   if (covered != data_size) throw InputError(path, "has a data section of the wrong size", kRemedy);
-  if (const auto it = file.metadata_.find("checksum"); it != file.metadata_.end()) {
+  const auto writer = file.metadata_.find("writer");
+  const auto it = file.metadata_.find("checksum");
+  if (it == file.metadata_.end() && writer != file.metadata_.end() && writer->second == kWriter) {
+    throw InputError(path, "has lost its checksum", kRemedy);
+  }
+  if (it != file.metadata_.end()) {
     Xxh64 hash;
     const std::string text = blanked(header, it->second);
     hash.update(text.data(), text.size());
@@ -206,6 +212,7 @@ void save_safetensors(const std::string& path,
                       const Metadata& metadata) {
   Metadata with_checksum = metadata;
   with_checksum["checksum"] = kBlankChecksum;
+  with_checksum["writer"] = kWriter;  // a file that says so must have a checksum
   std::string header = make_safetensors_header(tensors, with_checksum);
   Xxh64 hash;
   hash.update(header.data(), header.size());
