@@ -21,7 +21,19 @@ constexpr std::array<std::string_view, 6> kModes = {"none", "rct", "lct", "mkl",
 // A deviation below this (Lab units) is rounding noise: one step of an 8-bit picture is about 0.4.
 constexpr double kFlatDeviation = 0.02;
 
+// OpenCV fills its Lab tables on first use without a lock: do it once, before threads meet there.
+void fill_lab_tables() {
+  static const bool filled = [] {
+    cv::Mat pixel(1, 1, CV_32FC3, cv::Scalar::all(0.5));
+    cv::cvtColor(pixel, pixel, cv::COLOR_BGR2Lab);
+    cv::cvtColor(pixel, pixel, cv::COLOR_Lab2BGR);
+    return true;
+  }();
+  (void)filled;
+}
+
 cv::Mat to_lab(const cv::Mat& picture) {
+  fill_lab_tables();
   cv::Mat lab;
   cv::cvtColor(picture, lab, cv::COLOR_BGR2Lab);
   return lab;

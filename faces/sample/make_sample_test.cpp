@@ -3,7 +3,10 @@
 #include "faces/sample/make_sample.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -263,9 +266,15 @@ TEST(PrepareFace, APictureThatIsNotSquareIsRefused) {
   expect_refused(face_of(test_picture(128, 1)(cv::Rect(0, 0, 128, 100)), 1), "128x100");
 }
 
+std::filesystem::path data_folder() {
+  const char* given = std::getenv("DIPTYCH_TEST_DATA");
+  return given ? std::filesystem::path(given)
+               : std::filesystem::path(DIPTYCH_SOURCE_DIR) / "../shared/data";
+}
+
 // The original's own full-face crop of a frame against ours cut out of its whole-face crop.
 TEST(PrepareFace, CropsAsTheOriginalAligns) {
-  const auto folder = test_data_folder() / "dfl";
+  const auto folder = data_folder() / "dfl";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no test material at " << folder;
   std::ifstream golden(folder / "golden.json");
   const auto frames = nlohmann::json::parse(golden);
@@ -281,7 +290,6 @@ TEST(PrepareFace, CropsAsTheOriginalAligns) {
     const cv::Mat theirs = cv::imread((folder / "aligned_full_256" / name).string());
     cv::Mat difference;
     cv::absdiff(ours, theirs, difference);
-
     EXPECT_LE(cv::norm(difference, cv::NORM_L1) / (256 * 256 * 3), 2) << name;
   }
 }

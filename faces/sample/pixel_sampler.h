@@ -99,6 +99,14 @@ void sample_masks(const PaddedMasks& masks, const Position& position, float* fir
       float fx, fy;
       const int i = pixel_sampler::split(p.x, w, fx), j = pixel_sampler::split(p.y, w, fy);
       const uint8_t* tap = base + (j + 1) * stride + (i + 1) * 2;
+      uint32_t above, below;  // two pixels of two masks each
+      std::memcpy(&above, tap, 4);
+      std::memcpy(&below, tap + stride, 4);
+      if (above == below && above >> 16 == (above & 0xffff)) {  // most of a mask is flat
+        *first++ = static_cast<float>(tap[0]) * (1.0f / 255.0f);
+        if (second) *second++ = static_cast<float>(tap[1]) * (1.0f / 255.0f);
+        continue;
+      }
       const auto blend = [&](int c) {
         const float upper = tap[c] + fx * (tap[c + 2] - tap[c]);
         const uint8_t* low = tap + stride;

@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include <opencv2/imgproc.hpp>
+
 #include "faces/sample/batch_queue.h"
 #include "faces/sample/colour_reference.h"
 #include "faces/sample/make_sample.h"
@@ -22,6 +24,15 @@
 namespace diptych {
 
 namespace {
+
+// OpenCV fills its interpolation tables on first use without a lock: do it before threads start.
+void fill_interpolation_tables() {
+  const cv::Mat picture(4, 4, CV_32FC1, cv::Scalar(0));
+  cv::Mat result;
+  for (const int interpolation : {cv::INTER_LINEAR, cv::INTER_CUBIC}) {
+    cv::warpAffine(picture, result, cv::Matx23d(1, 0, 0.5, 0, 1, 0.5), {4, 4}, interpolation);
+  }
+}
 
 const char* side_name(int side) {
   return side == 0 ? "src faceset" : "dst faceset";
@@ -191,6 +202,7 @@ Sampler::Sampler(std::vector<Face> faces,
   check_options(options, batch_size, threads);
   check_not_empty(faces, side_name(side));
   cv::setNumThreads(1);
+  fill_interpolation_tables();
   report_enlarged(faces, options.resolution, side);
   impl_ = std::make_unique<Impl>(faces, options, batch_size, seed, side, next_sample);
   impl_->prepare(faces);

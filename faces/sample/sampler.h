@@ -22,7 +22,8 @@ struct SampleOptions {
   float scale_low = -0.15f, scale_high = 0.15f;  // s0, s1 of samples.md 2
   float shift = 0.05f;                           // +- fraction of the resolution
   float hsv_power = 0;                           // 0..0.3, colour jitter of the network input only
-  std::string ct_mode = "none";  // none, rct (towards a random face of the other side)
+  std::string ct_mode = "none";  // towards a random face of the other side: none, rct, lct, mkl,
+                                 // idt, sot
   bool uniform_yaw = false;
   bool eyes_mouth = true;  // make the eyes+mouth mask
   bool parity_dfl =
@@ -42,9 +43,13 @@ struct SampleBatch {
 
 class Sampler {
  public:
-  // Faces are held as decoded 8-bit pictures. `reference` (the other side's faces) is needed when
-  // ct_mode is set. side: 0 src, 1 dst (separates the random streams). next_sample: where to go on
-  // after a resume. threads 0: make each batch in the caller's thread.
+  // Faces are decoded once, on all cores, and held as 8-bit pictures of resolution x resolution
+  // (parity_dfl: f32). Sets OpenCV to one thread for the whole process: workers are the threads.
+  // Throws InputError that names the face for a picture that is missing, damaged, below 32 pixels
+  // or of a smaller face type than asked; for a faceset without faces; Error for bad options.
+  // `reference` (the other side's faces) is needed when ct_mode is set. side: 0 src, 1 dst
+  // (separates the random streams). next_sample: where to go on after a resume. threads 0: make
+  // each batch in the caller's thread.
   Sampler(std::vector<Face> faces,
           std::vector<Face> reference,
           const SampleOptions& options,

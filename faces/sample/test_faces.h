@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -67,12 +65,6 @@ inline std::vector<Face> test_faces(int count, int size = 128) {
   std::vector<Face> faces;
   for (int i = 0; i < count; ++i) faces.push_back(test_face(100 + i, size));
   return faces;
-}
-
-inline std::filesystem::path test_data_folder() {
-  const char* given = std::getenv("DIPTYCH_TEST_DATA");
-  return given ? std::filesystem::path(given)
-               : std::filesystem::path(DIPTYCH_SOURCE_DIR) / "../shared/data";
 }
 
 }  // namespace diptych
