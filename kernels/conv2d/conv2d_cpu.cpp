@@ -9,6 +9,7 @@
 // The innermost loop runs over neighbours in memory, so the compiler vectorises it.
 #include <algorithm>
 
+#include "kernels/common/cpu_clones.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d_variants.h"
 
@@ -39,8 +40,7 @@ template <class T, int PIXELS>
   }
 }
 
-// Clones for the vector width of the machine, chosen when the program is loaded.
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void add_taps_f32(
+DIPTYCH_CPU_CLONES void add_taps_f32(
     const float* in, int64_t step, int pixels, const float* packed, int count, float* acc) {
   if (pixels == kPixels) return add_tap<float, kPixels>(in, step, packed, count, acc);
   for (int t = 0; t < pixels; ++t) {
@@ -48,7 +48,7 @@ template <class T, int PIXELS>
   }
 }
 
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void add_taps_bf16(
+DIPTYCH_CPU_CLONES void add_taps_bf16(
     const bf16* in, int64_t step, int pixels, const float* packed, int count, float* acc) {
   if (pixels == kPixels) return add_tap<bf16, kPixels>(in, step, packed, count, acc);
   for (int t = 0; t < pixels; ++t) {
@@ -82,13 +82,11 @@ template <class T>
   }
 }
 
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void add_outer_f32(
-    const float* a, const float* x, int count, float* acc) {
+DIPTYCH_CPU_CLONES void add_outer_f32(const float* a, const float* x, int count, float* acc) {
   add_outer(a, x, count, acc);
 }
 
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void add_outer_bf16(
-    const float* a, const bf16* x, int count, float* acc) {
+DIPTYCH_CPU_CLONES void add_outer_bf16(const float* a, const bf16* x, int count, float* acc) {
   add_outer(a, x, count, acc);
 }
 

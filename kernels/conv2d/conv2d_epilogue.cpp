@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/common/cpu_clones.h"
 #include "kernels/common/parallel.h"
 
 namespace diptych {
@@ -38,13 +39,12 @@ template <class T>
   }
 }
 
-// Clones for the vector width of the machine, chosen when the program is loaded.
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void undo_span_f32(
+DIPTYCH_CPU_CLONES void undo_span_f32(
     const float* y, const float* dy, float slope, float* da, float* sums, int64_t count) {
   undo_span(y, dy, slope, da, sums, count);
 }
 
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void undo_span_bf16(
+DIPTYCH_CPU_CLONES void undo_span_bf16(
     const bf16* y, const bf16* dy, float slope, bf16* da, float* sums, int64_t count) {
   undo_span(y, dy, slope, da, sums, count);
 }

@@ -7,6 +7,7 @@
 //   backward_weight  columns of x in chunks that stay in L1; each row of dw is written once
 #include <algorithm>
 
+#include "kernels/common/cpu_clones.h"
 #include "kernels/common/parallel.h"
 #include "kernels/gemm/gemm_variants.h"
 
@@ -64,24 +65,31 @@ template <class T>
   }
 }
 
-// Clones for the vector width of the machine, chosen when the program is loaded.
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void dot_tile_f32(
-    const float* const* w, const float* const* x, int count, float* dots) {
+DIPTYCH_CPU_CLONES void dot_tile_f32(const float* const* w,
+                                     const float* const* x,
+                                     int count,
+                                     float* dots) {
   dot_tile(w, x, count, dots);
 }
 
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void dot_tile_bf16(
-    const bf16* const* w, const bf16* const* x, int count, float* dots) {
+DIPTYCH_CPU_CLONES void dot_tile_bf16(const bf16* const* w,
+                                      const bf16* const* x,
+                                      int count,
+                                      float* dots) {
   dot_tile(w, x, count, dots);
 }
 
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void add_rows_f32(
-    const float* scale, const float* const* rows, int count, float* to) {
+DIPTYCH_CPU_CLONES void add_rows_f32(const float* scale,
+                                     const float* const* rows,
+                                     int count,
+                                     float* to) {
   add_rows(scale, rows, count, to);
 }
 
-[[gnu::target_clones("arch=skylake-avx512", "arch=haswell", "default")]] void add_rows_bf16(
-    const float* scale, const bf16* const* rows, int count, float* to) {
+DIPTYCH_CPU_CLONES void add_rows_bf16(const float* scale,
+                                      const bf16* const* rows,
+                                      int count,
+                                      float* to) {
   add_rows(scale, rows, count, to);
 }
 
