@@ -25,7 +25,7 @@ namespace diptych {
 
 struct AdaBeliefStep {
   float learning_rate = 5e-5f;
-  float beta1 = 0.9f, beta2 = 0.999f;
+  double beta1 = 0.9, beta2 = 0.999;  // double: 1 - beta2 in f32 would be off by 1e-5 of itself
   float epsilon = 1e-6f;
   float keep_probability = 1.0f;  // in (0,1]; 1: every element moves. Resolution 1/65536
   uint64_t seed = 0;

@@ -20,7 +20,7 @@ namespace diptych {
 
 struct RmsPropStep {
   float learning_rate = 5e-5f;
-  float rho = 0.9f;
+  double rho = 0.9;
   float epsilon = 1e-6f;
   float keep_probability = 1.0f;  // in (0,1]; 1: every element moves. Resolution 1/65536
   uint64_t seed = 0;
