@@ -16,14 +16,21 @@ namespace {
 
 constexpr uint32_t kIdtStream = 0x1d70;
 
-using Colours = std::vector<cv::Vec3f>;
+// Colours plane by plane: the loops over them are vectors to the compiler.
+using Colours = std::array<std::vector<float>, 3>;
+
+Colours empty_colours(size_t count) {
+  return {std::vector<float>(count), std::vector<float>(count), std::vector<float>(count)};
+}
 
 Colours pixels_of(const cv::Mat& picture) {
-  Colours colours;
-  colours.reserve(picture.total());
+  Colours colours = empty_colours(picture.total());
+  size_t i = 0;
   for (int y = 0; y < picture.rows; ++y) {
     const auto* row = picture.ptr<cv::Vec3f>(y);
-    colours.insert(colours.end(), row, row + picture.cols);
+    for (int x = 0; x < picture.cols; ++x, ++i) {
+      for (size_t c = 0; c < 3; ++c) colours[c][i] = row[x][static_cast<int>(c)];
+    }
   }
   return colours;
 }
@@ -44,19 +51,19 @@ struct Axis {
   float low, high, width;
 };
 
-// Share of the colours at or below each bin's right edge; entry 0 is the left edge of the first.
-std::vector<float> cumulative(const Colours& projected, int c, const Axis& axis, int bins) {
+// Share of the values at or below each bin's right edge; entry 0 is the left edge of the first.
+std::vector<float> cumulative(const std::vector<float>& values, const Axis& axis, int bins) {
   std::vector<int> count(static_cast<size_t>(bins), 0);
   const float scale = 1 / axis.width;
-  for (const cv::Vec3f& p : projected) {
-    const int bin = static_cast<int>((p[c] - axis.low) * scale);
+  for (const float v : values) {
+    const int bin = static_cast<int>((v - axis.low) * scale);
     ++count[static_cast<size_t>(std::clamp(bin, 0, bins - 1))];
   }
   std::vector<float> share(static_cast<size_t>(bins) + 1, 0);
   int64_t sum = 0;
   for (size_t i = 0; i < count.size(); ++i) {
     sum += count[i];
-    share[i + 1] = static_cast<float>(sum) / static_cast<float>(projected.size());
+    share[i + 1] = static_cast<float>(sum) / static_cast<float>(values.size());
   }
   return share;
 }
@@ -85,44 +92,81 @@ std::vector<float> matched_edges(const std::vector<float>& target,
   return place;
 }
 
-// Moves the projected colours of one axis onto the source's distribution: returns the change.
-void match_axis(const Colours& target,
-                const Colours& source,
-                int c,
-                const IdtOptions& options,
-                Colours& change) {
-  Axis axis{target[0][c], target[0][c], 0};
-  for (const Colours* set : {&target, &source}) {
-    for (const cv::Vec3f& p : *set) {
-      axis.low = std::min(axis.low, p[c]);
-      axis.high = std::max(axis.high, p[c]);
+// Widens [low, high] to the values. Eight lanes: the compiler keeps them in vectors.
+void widen(const std::vector<float>& values, float& low, float& high) {
+  constexpr size_t kLanes = 8;
+  std::array<float, kLanes> lows, highs;
+  lows.fill(low);
+  highs.fill(high);
+  size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (size_t k = 0; k < kLanes; ++k) {
+      const float v = values[i + k];
+      lows[k] = v < lows[k] ? v : lows[k];
+      highs[k] = v > highs[k] ? v : highs[k];
     }
   }
-  axis.width = (axis.high - axis.low) / static_cast<float>(options.bins);
+  for (; i < values.size(); ++i) {
+    lows[0] = std::min(lows[0], values[i]);
+    highs[0] = std::max(highs[0], values[i]);
+  }
+  low = *std::min_element(lows.begin(), lows.end());
+  high = *std::max_element(highs.begin(), highs.end());
+}
+
+Axis shared_axis(const std::vector<float>& target, const std::vector<float>& source, int bins) {
+  float low = target[0], high = target[0];
+  widen(target, low, high);
+  widen(source, low, high);
+  return {low, high, (high - low) / static_cast<float>(bins)};
+}
+
+// Replaces projected values by the way they have to go to the source's distribution.
+void match_axis(std::vector<float>& target,
+                const std::vector<float>& source,
+                const IdtOptions& options) {
+  const Axis axis = shared_axis(target, source, options.bins);
   if (!(axis.width > 0)) {  // both sets are one point on this axis
-    for (cv::Vec3f& d : change) d[c] = 0;
+    std::fill(target.begin(), target.end(), 0.0f);
     return;
   }
   const size_t first = options.parity_dfl ? 1 : 0;
-  const std::vector<float> place =
-      matched_edges(cumulative(target, c, axis, options.bins),
-                    cumulative(source, c, axis, options.bins), axis, first);
+  const std::vector<float> place = matched_edges(
+      cumulative(target, axis, options.bins), cumulative(source, axis, options.bins), axis, first);
   const float scale = 1 / axis.width;
-  for (size_t i = 0; i < target.size(); ++i) {
-    const float position = (target[i][c] - axis.low) * scale;
+  for (float& value : target) {
+    const float position = (value - axis.low) * scale;
     if (position < static_cast<float>(first)) {
-      change[i][c] = -target[i][c];
+      value = -value;
       continue;
     }
-    const int edge = std::min(static_cast<int>(position), options.bins - 1);
-    const auto at = static_cast<size_t>(std::max(edge, 0));
-    const float t = std::clamp(position - static_cast<float>(at), 0.0f, 1.0f);
-    change[i][c] = place[at] + t * (place[at + 1] - place[at]) - target[i][c];
+    const auto edge = static_cast<size_t>(std::min(static_cast<int>(position), options.bins - 1));
+    const float t = std::min(position - static_cast<float>(edge), 1.0f);
+    value = place[edge] + t * (place[edge + 1] - place[edge]) - value;
   }
 }
 
-void project(const Colours& colours, const cv::Matx33f& rotation, Colours& out) {
-  for (size_t i = 0; i < colours.size(); ++i) out[i] = rotation * colours[i];
+// out = matrix * in, or out += matrix * in.
+void multiply(const cv::Matx33f& m, const Colours& in, bool add, Colours& out) {
+  const size_t count = in[0].size();
+  for (int c = 0; c < 3; ++c) {
+    const float b = m(c, 0), g = m(c, 1), r = m(c, 2), keep = add ? 1.0f : 0.0f;
+    float* result = out[static_cast<size_t>(c)].data();
+    const float *x = in[0].data(), *y = in[1].data(), *z = in[2].data();
+    for (size_t i = 0; i < count; ++i) {
+      result[i] = keep * result[i] + (b * x[i] + g * y[i] + r * z[i]);
+    }
+  }
+}
+
+cv::Mat picture_of(const Colours& colours, cv::Size size) {
+  cv::Mat picture(size, CV_32FC3);
+  auto* pixel = picture.ptr<cv::Vec3f>();
+  for (size_t i = 0; i < colours[0].size(); ++i) {
+    pixel[i] = {colours[0][i], colours[1][i], colours[2][i]};
+  }
+  clip_unit(picture);
+  return picture;
 }
 
 }  // namespace
@@ -139,19 +183,16 @@ cv::Mat colour_idt(const cv::Mat& target,
                 "colour_idt: a picture holds a value that is not finite");
   Colours colours = pixels_of(target);
   const Colours reference = pixels_of(source);
-  Colours projected(colours.size()), projected_reference(reference.size()), change(colours.size());
+  Colours way = empty_colours(target.total()), projected = empty_colours(source.total());
   for (int i = 0; i < options.rotations; ++i) {
     Rng rng(seed, kIdtStream, static_cast<uint64_t>(i));
     const cv::Matx33f rotation = random_rotation(rng);
-    project(colours, rotation, projected);
-    project(reference, rotation, projected_reference);
-    for (int c = 0; c < 3; ++c) match_axis(projected, projected_reference, c, options, change);
-    const cv::Matx33f back = rotation.t() * options.relaxation;
-    for (size_t p = 0; p < colours.size(); ++p) colours[p] += back * change[p];
+    multiply(rotation, colours, false, way);
+    multiply(rotation, reference, false, projected);
+    for (size_t c = 0; c < 3; ++c) match_axis(way[c], projected[c], options);
+    multiply(rotation.t() * options.relaxation, way, true, colours);
   }
-  cv::Mat result = cv::Mat(target.rows, target.cols, CV_32FC3, colours.data()).clone();
-  clip_unit(result);
-  return result;
+  return picture_of(colours, target.size());
 }
 
 }  // namespace diptych

@@ -25,6 +25,8 @@ namespace diptych {
 
 namespace {
 
+constexpr size_t kManyFaces = 500;  // from here preparing takes seconds and is announced
+
 // OpenCV fills its interpolation tables on first use without a lock: do it before threads start.
 void fill_interpolation_tables() {
   const cv::Mat picture(4, 4, CV_32FC1, cv::Scalar(0));
@@ -204,6 +206,9 @@ Sampler::Sampler(std::vector<Face> faces,
   cv::setNumThreads(1);
   fill_interpolation_tables();
   report_enlarged(faces, options.resolution, side);
+  if (faces.size() >= kManyFaces) {
+    log(LogLevel::kInfo, str(side_name(side), ": preparing ", faces.size(), " faces"));
+  }
   impl_ = std::make_unique<Impl>(faces, options, batch_size, seed, side, next_sample);
   impl_->prepare(faces);
   impl_->prepare_references(reference);
