@@ -258,6 +258,12 @@ TEST(PrepareFace, ASmallerFaceTypeIsRefused) {
   expect_refused(face, "full_face");
 }
 
+TEST(PrepareFace, LandmarksThatAreNotFiniteAreRefused) {
+  Face face = test_face(1);
+  face.landmarks[30].x = std::nan("");
+  expect_refused(face, "");
+}
+
 TEST(PrepareFace, ATinyPictureIsRefused) {
   expect_refused(test_face(1, 24), "24x24");
 }

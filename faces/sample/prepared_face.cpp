@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 
 #include <opencv2/imgproc.hpp>
 
@@ -60,6 +61,18 @@ cv::Mat decode_mask(const Face& face, int size, bool parity_dfl) {
     mask = cv::max(cv::min(mask, 1.0), 0.0);
   }
   return mask;
+}
+
+// Calls prepare() and names the face in whatever fails, for example landmarks that are not finite.
+template <class Prepare>
+auto naming_the_face(const Face& face, const Prepare& prepare) {
+  try {
+    return prepare();
+  } catch (const InputError&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw InputError(describe(face), e.what(), "Move the face to the trash or extract it again");
+  }
 }
 
 Stored decode(const Face& face, const PrepareOptions& options, bool parity_dfl) {
@@ -151,43 +164,49 @@ std::string describe(const Face& face) {
 }
 
 PreparedFace prepare_face(const Face& face, const PrepareOptions& options) {
-  const Stored stored = decode(face, options, false);
-  PreparedFace prepared;
-  prepared.id = face.id;
-  prepared.picture = cut_picture(face, stored.picture, options);
-  prepared.masks =
-      pad_masks(cut_mask(face, stored.mask, options), cut_mask(face, stored.eyes_mouth, options));
-  return prepared;
+  return naming_the_face(face, [&] {
+    const Stored stored = decode(face, options, false);
+    PreparedFace prepared;
+    prepared.id = face.id;
+    prepared.picture = cut_picture(face, stored.picture, options);
+    prepared.masks =
+        pad_masks(cut_mask(face, stored.mask, options), cut_mask(face, stored.eyes_mouth, options));
+    return prepared;
+  });
 }
 
 ParityFace prepare_face_parity(const Face& face, const PrepareOptions& options) {
-  const Stored stored = decode(face, options, true);
-  cv::Mat picture;
-  stored.picture.convertTo(picture, CV_32FC3, 1.0 / 255);
-  ParityFace prepared;
-  prepared.id = face.id;
-  prepared.picture =
-      cut_parity(face, picture, options, cv::INTER_CUBIC, cv::BORDER_REPLICATE).clone();
-  prepared.mask =
-      cut_parity(face, stored.mask, options, cv::INTER_LINEAR, cv::BORDER_CONSTANT).clone();
-  if (options.eyes_mouth) {
-    prepared.eyes_mouth =
-        cut_parity(face, stored.eyes_mouth, options, cv::INTER_LINEAR, cv::BORDER_CONSTANT).clone();
-  }
-  return prepared;
+  return naming_the_face(face, [&] {
+    const Stored stored = decode(face, options, true);
+    const auto cut = [&](const cv::Mat& image, int interpolation, int border) {
+      return cut_parity(face, image, options, interpolation, border).clone();
+    };
+    cv::Mat picture;
+    stored.picture.convertTo(picture, CV_32FC3, 1.0 / 255);
+    ParityFace prepared;
+    prepared.id = face.id;
+    prepared.picture = cut(picture, cv::INTER_CUBIC, cv::BORDER_REPLICATE);
+    prepared.mask = cut(stored.mask, cv::INTER_LINEAR, cv::BORDER_CONSTANT);
+    if (options.eyes_mouth) {
+      prepared.eyes_mouth = cut(stored.eyes_mouth, cv::INTER_LINEAR, cv::BORDER_CONSTANT);
+    }
+    return prepared;
+  });
 }
 
 cv::Mat prepare_reference(const Face& face, const PrepareOptions& options, bool parity_dfl) {
-  const cv::Mat picture = decode_picture(face);
-  if (parity_dfl) {
-    cv::Mat whole;
-    cv::resize(picture, whole, {options.resolution, options.resolution}, 0, 0, cv::INTER_LINEAR);
-    return whole;
-  }
-  if (static_cast<int>(face.type) < static_cast<int>(options.face_type)) {
-    return resize_area(picture, options.resolution, cv::INTER_CUBIC);
-  }
-  return cut_picture(face, picture, options);
+  return naming_the_face(face, [&] {
+    const cv::Mat picture = decode_picture(face);
+    if (parity_dfl) {
+      cv::Mat whole;
+      cv::resize(picture, whole, {options.resolution, options.resolution}, 0, 0, cv::INTER_LINEAR);
+      return whole;
+    }
+    if (static_cast<int>(face.type) < static_cast<int>(options.face_type)) {
+      return resize_area(picture, options.resolution, cv::INTER_CUBIC);
+    }
+    return cut_picture(face, picture, options);
+  });
 }
 
 }  // namespace diptych
