@@ -5,7 +5,7 @@
 //   add_scaled      y = factor * x, or y += factor * x when y accumulates
 //   add_scaled is the backward of all three (factor 1 for add), the sum of loss terms, and what
 //   joins gradients. a, b, x, y: any one shape. a, b and y share one dtype, f32 or bf16, so do x
-//   and y; arithmetic in f32, one rounding per store. FLOPs 1 to 2 per element. Errors: shapes or
+//   and y; arithmetic in f32. FLOPs 1 to 2 per element. Errors: shapes or
 //   dtypes that differ.
 // SPDX-License-Identifier: MIT
 #pragma once
