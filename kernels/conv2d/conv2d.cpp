@@ -13,6 +13,9 @@ namespace diptych {
 // Best first. One line adds a variant.
 std::span<const Conv2dVariant<Conv2dForwardArgs>> conv2d_forward_variants() {
   static const Conv2dVariant<Conv2dForwardArgs> variants[] = {
+#ifdef DIPTYCH_HAVE_AVX512
+      kConv2dForwardWinograd,
+#endif
 #ifdef DIPTYCH_HAVE_ONEDNN
       kConv2dForwardOneDnn,
 #endif
@@ -23,6 +26,9 @@ std::span<const Conv2dVariant<Conv2dForwardArgs>> conv2d_forward_variants() {
 
 std::span<const Conv2dVariant<Conv2dBackwardDataArgs>> conv2d_backward_data_variants() {
   static const Conv2dVariant<Conv2dBackwardDataArgs> variants[] = {
+#ifdef DIPTYCH_HAVE_AVX512
+      kConv2dBackwardDataWinograd,
+#endif
 #ifdef DIPTYCH_HAVE_ONEDNN
       kConv2dBackwardDataOneDnn,
 #endif
@@ -33,6 +39,10 @@ std::span<const Conv2dVariant<Conv2dBackwardDataArgs>> conv2d_backward_data_vari
 
 std::span<const Conv2dVariant<Conv2dBackwardWeightArgs>> conv2d_backward_weight_variants() {
   static const Conv2dVariant<Conv2dBackwardWeightArgs> variants[] = {
+#ifdef DIPTYCH_HAVE_AVX512
+      kConv2dBackwardWeightWinograd,
+      kConv2dBackwardWeightAmx,
+#endif
 #ifdef DIPTYCH_HAVE_ONEDNN
       kConv2dBackwardWeightOneDnn,
 #endif
