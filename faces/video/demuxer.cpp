@@ -2,7 +2,12 @@
 #include "faces/video/demuxer.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdlib>
+#include <fstream>
+#include <span>
+#include <string_view>
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -95,6 +100,46 @@ void fill_colour(const AVCodecParameters& parameters, SourceInfo& info) {
   info.transfer = parameters.color_trc;
 }
 
+// An EBML variable-length integer (RFC 8794, 4) without its marker bits; -1 for "unknown size" or
+// when cut off. Moves `at` behind it.
+int64_t take_ebml_size(std::span<const uint8_t> bytes, size_t& at) {
+  if (at >= bytes.size() || bytes[at] == 0) return -1;
+  const auto length = static_cast<size_t>(std::countl_zero(bytes[at])) + 1;
+  if (at + length > bytes.size()) return -1;
+  int64_t value = bytes[at] & (0xFF >> length);
+  bool all_ones = value == (0xFF >> length);
+  for (size_t i = 1; i < length; ++i) {
+    value = value << 8 | bytes[at + i];
+    all_ones = all_ones && bytes[at + i] == 0xFF;
+  }
+  at += length;
+  return all_ones ? -1 : value;
+}
+
+// True for a Matroska file that ends before its segment does (RFC 9559, 5.1): its demuxer takes
+// that for a normal end.
+bool shorter_than_declared(const std::filesystem::path& file) {
+  constexpr std::array<uint8_t, 4> kEbml = {0x1A, 0x45, 0xDF, 0xA3};
+  constexpr std::array<uint8_t, 4> kSegment = {0x18, 0x53, 0x80, 0x67};
+  std::vector<uint8_t> head(256);
+  std::ifstream in(file, std::ios::binary);
+  in.read(reinterpret_cast<char*>(head.data()), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<size_t>(in.gcount()));
+  if (head.size() < 64 || !std::equal(kEbml.begin(), kEbml.end(), head.begin())) return false;
+  size_t at = kEbml.size();
+  const int64_t header = take_ebml_size(head, at);
+  if (header < 0 || header > 100) return false;
+  at += static_cast<size_t>(header);
+  if (!std::equal(kSegment.begin(), kSegment.end(), head.begin() + static_cast<ptrdiff_t>(at))) {
+    return false;
+  }
+  at += kSegment.size();
+  const int64_t segment = take_ebml_size(head, at);
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  return segment > 0 && !error && at + static_cast<uintmax_t>(segment) > size;
+}
+
 }  // namespace
 
 Demuxer::Demuxer(const std::filesystem::path& file) : input_(open_media(file)) {
@@ -108,6 +153,8 @@ Demuxer::Demuxer(const std::filesystem::path& file) : input_(open_media(file)) {
       (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
     throw InputError(file.string(), "its video has no size: no frame could be decoded", kAgain);
   }
+  dts_index_ = std::string_view(input_->iformat->name).find("mov") != std::string_view::npos;
+  too_short_ = shorter_than_declared(file);
   fill_info(file);
 }
 
@@ -154,22 +201,23 @@ Demuxer::Next Demuxer::read(AVPacket& packet) {
       return Next::kBroken;
     }
     if (packet.stream_index != stream_->index) continue;
-    const int64_t stamp = packet.dts != AV_NOPTS_VALUE ? packet.dts : packet.pts;
-    if (stamp != AV_NOPTS_VALUE) last_dts_ = stamp;
+    const int64_t stamp = dts_index_ ? packet.dts : std::max(packet.dts, packet.pts);
+    last_stamp_ = std::max(last_stamp_, stamp);  // no time stamp is the least integer
     return Next::kPacket;
   }
 }
 
 bool Demuxer::seek(int64_t pts) {
-  last_dts_ = AV_NOPTS_VALUE;
+  last_stamp_ = AV_NOPTS_VALUE;
   return avformat_seek_file(input_.get(), stream_->index, INT64_MIN, pts, pts, 0) >= 0;
 }
 
-bool Demuxer::index_goes_on() const {
+bool Demuxer::is_cut_off() const {
+  if (too_short_) return true;
   const int count = avformat_index_get_entries_count(stream_);
   if (count <= 0) return false;
   const AVIndexEntry* last = avformat_index_get_entry(stream_, count - 1);
-  return last_dts_ == AV_NOPTS_VALUE || last->timestamp > last_dts_;
+  return last_stamp_ == AV_NOPTS_VALUE || last->timestamp > last_stamp_;
 }
 
 int64_t Demuxer::ticks_per_frame() const {

@@ -31,8 +31,9 @@ class Demuxer {
   // Goes to a key frame at or before pts, as far as the container can tell; false when it cannot
   // seek.
   bool seek(int64_t pts);
-  // True when the container's index lists packets after the last one that read() gave.
-  bool index_goes_on() const;
+  // After kEnd: whether the container promises more, by its index (MP4, AVI, MKV) or by the size it
+  // declares (MKV).
+  bool is_cut_off() const;
 
   // A bare stream without any time stamps (.h264): frame n gets n * ticks_per_frame().
   bool without_time() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
@@ -52,7 +53,9 @@ class Demuxer {
   AVStream* stream_ = nullptr;
   SourceInfo info_;
   Orientation orientation_;
-  int64_t last_dts_ = AV_NOPTS_VALUE;
+  int64_t last_stamp_ = AV_NOPTS_VALUE;  // latest given, on the clock of the container's index
+  bool dts_index_ = false;               // that clock is decoding time
+  bool too_short_ = false;               // the file is shorter than it says
   int error_ = 0;
 };
 

@@ -138,8 +138,8 @@ bool VideoReader::Impl::send_next_packet() {
   avcodec_send_packet(decoder.get(), nullptr);
   if (next == Demuxer::Next::kBroken) {
     note_damage("reading stops (" + libav_text(demuxer->error()) + ")", true);
-  } else if (demuxer->index_goes_on()) {
-    note_damage("the data ends before the index of the file does", true);
+  } else if (demuxer->is_cut_off()) {
+    note_damage("the data ends before what the file announces", true);
   }
   return false;
 }
