@@ -171,8 +171,8 @@ TEST_P(GoldenSteps, ThreeRmsPropSteps) {
   run(OptimizerKind::kRmsProp, "rmsprop");
 }
 
-const auto kName = [](const auto& info) {
-  std::string name = info.param;
+const auto kName = [](const auto& test) {
+  std::string name = test.param;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 };

@@ -183,8 +183,8 @@ INSTANTIATE_TEST_SUITE_P(
                                     0.485974, 0.468128, 0.476314},
                       ForwardVector{"liae-udt", 96, 0.999958, 0.523932, 0.412303, 0.509509,
                                     0.517986, 0.486548, 0.525692, 0.485428}),
-    [](const auto& info) {
-      std::string name = info.param.archi;
+    [](const auto& test) {
+      std::string name = test.param.archi;
       std::replace(name.begin(), name.end(), '-', '_');
       return name;
     });
