@@ -4,9 +4,9 @@
 
 namespace diptych {
 
-void adabelief_cpu(const AdaBeliefStep& step,
+void adabelief_cpu(const AdaBeliefStep& step,  // adabelief_cpu.cpp
                    View gradient,
-                   View gradient_scale,
+                   float scale,
                    MutView weight,
                    MutView m,
                    MutView v,
@@ -20,26 +20,28 @@ void adabelief_step([[maybe_unused]] Stream& stream,
                     MutView m,
                     MutView v,
                     MutView copy) {
-  const auto flat = [&](const View& x, DType dtype) {
-    return x.shape == gradient.shape && x.dtype == dtype;
-  };
-  DIPTYCH_CHECK(gradient.shape.rank() == 1 && flat(gradient, DType::kF32) &&
-                    flat(weight, DType::kF32) && flat(m, DType::kF32) && flat(v, DType::kF32),
-                "adabelief_step: gradient ", gradient, ", weight ", weight, ", m ", m, ", v ", v,
-                "; expected one shape (count), f32");
-  DIPTYCH_CHECK(!copy.defined() || flat(copy, DType::kBF16), "adabelief_step: copy ", copy,
-                ", expected ", gradient.shape, " bf16");
+  const Shape& shape = weight.shape;
+  DIPTYCH_CHECK(gradient.shape == shape && m.shape == shape && v.shape == shape &&
+                    (!copy.defined() || copy.shape == shape),
+                "adabelief_step: shapes differ; gradient ", gradient, ", weight ", weight, ", m ",
+                m, ", v ", v, ", copy ", copy);
+  DIPTYCH_CHECK(gradient.dtype == DType::kF32 && weight.dtype == DType::kF32 &&
+                    m.dtype == DType::kF32 && v.dtype == DType::kF32 &&
+                    (!copy.defined() || copy.dtype == DType::kBF16),
+                "adabelief_step: expected f32 and a bf16 copy; gradient ", gradient, ", weight ",
+                weight, ", m ", m, ", v ", v, ", copy ", copy);
   DIPTYCH_CHECK(!gradient_scale.defined() ||
-                    (gradient_scale.shape == Shape{1} && gradient_scale.dtype == DType::kF32),
-                "adabelief_step: gradient_scale ", gradient_scale, ", expected (1) f32");
-  DIPTYCH_CHECK(step.learning_rate >= 0 && step.beta1 >= 0 && step.beta1 < 1 && step.beta2 >= 0 &&
-                    step.beta2 < 1 && step.epsilon > 0 && step.keep_probability > 0 &&
-                    step.keep_probability <= 1,
-                "adabelief_step: learning_rate ", step.learning_rate, ", beta1 ", step.beta1,
-                ", beta2 ", step.beta2, ", epsilon ", step.epsilon, ", keep_probability ",
-                step.keep_probability,
-                "; expected rates >= 0, betas in [0,1), epsilon above 0, probability in (0,1]");
-  adabelief_cpu(step, gradient, gradient_scale, weight, m, v, copy);
+                    (gradient_scale.shape.numel() == 1 && gradient_scale.dtype == DType::kF32),
+                "adabelief_step: gradient_scale is ", gradient_scale, ", expected (1) f32");
+  DIPTYCH_CHECK(step.beta1 >= 0 && step.beta1 < 1 && step.beta2 >= 0 && step.beta2 < 1,
+                "adabelief_step: beta1 = ", step.beta1, ", beta2 = ", step.beta2,
+                ", expected in [0,1)");
+  DIPTYCH_CHECK(step.keep_probability > 0 && step.keep_probability <= 1,
+                "adabelief_step: keep_probability = ", step.keep_probability,
+                ", expected in (0,1]");
+  DIPTYCH_CHECK(step.first_element >= 0, "adabelief_step: first_element = ", step.first_element);
+  const float scale = gradient_scale.defined() ? *gradient_scale.as<float>() : 1.0f;
+  adabelief_cpu(step, gradient, scale, weight, m, v, copy);
 }
 
 }  // namespace diptych

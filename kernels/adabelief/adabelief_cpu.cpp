@@ -1,65 +1,55 @@
-// adabelief on the CPU: one pass, bound by memory.
+// adabelief on the CPU: chunks that stay in the L1 cache, so memory is read and written once.
 // SPDX-License-Identifier: MIT
-#include <bit>
 #include <cmath>
 
 #include "kernels/adabelief/adabelief.h"
 #include "kernels/adabelief/keep_mask.h"
+#include "kernels/cast/cast_rows.h"
 #include "kernels/common/cpu_clones.h"
-#include "kernels/common/parallel.h"
 
 namespace diptych {
 
 namespace {
 
-constexpr int64_t kGrain = 1 << 16;  // elements worth a thread
-
 struct Rates {
-  float scale, beta1, one_minus1, beta2, one_minus2, rate, epsilon;
+  float scale, beta1, rest1, beta2, rest2, learning_rate, epsilon;
 };
 
-// U is 1 when factors is null.
-DIPTYCH_CPU_CLONES void update(const Rates r,
-                               const float* __restrict g,
-                               float* __restrict w,
-                               float* __restrict m,
-                               float* __restrict v,
-                               int64_t n) {
+DIPTYCH_CPU_CLONES void step_row(const Rates& rates,
+                                 const float* __restrict g,
+                                 float* __restrict w,
+                                 float* __restrict m,
+                                 float* __restrict v,
+                                 int64_t n) {
+  const Rates r = rates;
   for (int64_t i = 0; i < n; ++i) {
-    const float gi = r.scale * g[i];
-    const float mi = r.beta1 * m[i] + r.one_minus1 * gi;
-    const float d = gi - mi;
-    const float vi = r.beta2 * v[i] + r.one_minus2 * d * d;
-    m[i] = mi;
-    v[i] = vi;
-    w[i] -= r.rate * mi / (std::sqrt(vi) + r.epsilon);
+    const float gradient = r.scale * g[i];
+    const float mean = r.beta1 * m[i] + r.rest1 * gradient;
+    const float surprise = gradient - mean;
+    const float spread = r.beta2 * v[i] + r.rest2 * (surprise * surprise);
+    m[i] = mean;
+    v[i] = spread;
+    w[i] -= r.learning_rate * mean / (std::sqrt(spread) + r.epsilon);
   }
 }
 
-DIPTYCH_CPU_CLONES void update_kept(const Rates r,
-                                    const float* __restrict keep,
-                                    const float* __restrict g,
-                                    float* __restrict w,
-                                    float* __restrict m,
-                                    float* __restrict v,
-                                    int64_t n) {
+DIPTYCH_CPU_CLONES void step_row_masked(const Rates& rates,
+                                        const float* __restrict keep,
+                                        const float* __restrict g,
+                                        float* __restrict w,
+                                        float* __restrict m,
+                                        float* __restrict v,
+                                        int64_t n) {
+  const Rates r = rates;
   for (int64_t i = 0; i < n; ++i) {
-    const float gi = r.scale * g[i];
-    const float mi = r.beta1 * m[i] + r.one_minus1 * gi;
-    const float d = gi - mi;
-    const float vi = r.beta2 * v[i] + r.one_minus2 * d * d;
-    m[i] = mi;
-    v[i] = vi;
-    w[i] -= keep[i] * (r.rate * mi / (std::sqrt(vi) + r.epsilon));
-  }
-}
-
-DIPTYCH_CPU_CLONES void narrow(const float* __restrict w, bf16* __restrict copy, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    const auto u = std::bit_cast<uint32_t>(w[i]);
-    const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-    const uint32_t quiet = (u >> 16) | 0x40u;
-    copy[i].bits = static_cast<uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+    const float gradient = r.scale * g[i];
+    const float mean = r.beta1 * m[i] + r.rest1 * gradient;
+    const float surprise = gradient - mean;
+    const float spread = r.beta2 * v[i] + r.rest2 * (surprise * surprise);
+    m[i] = mean;
+    v[i] = spread;
+    const float change = r.learning_rate * mean / (std::sqrt(spread) + r.epsilon);
+    w[i] = keep[i] != 0.0f ? w[i] - change : w[i];
   }
 }
 
@@ -67,35 +57,34 @@ DIPTYCH_CPU_CLONES void narrow(const float* __restrict w, bf16* __restrict copy,
 
 void adabelief_cpu(const AdaBeliefStep& step,
                    View gradient,
-                   View gradient_scale,
+                   float scale,
                    MutView weight,
                    MutView m,
                    MutView v,
                    MutView copy) {
-  const Rates rates{gradient_scale.defined() ? *gradient_scale.as<float>() : 1.0f,
+  const Rates rates{scale,
                     static_cast<float>(step.beta1),
-                    static_cast<float>(1.0 - step.beta1),
+                    static_cast<float>(1 - step.beta1),
                     static_cast<float>(step.beta2),
-                    static_cast<float>(1.0 - step.beta2),
+                    static_cast<float>(1 - step.beta2),
                     step.learning_rate,
                     step.epsilon};
-  const KeepMask mask = KeepMask::make(step.seed, step.stream, step.step, step.keep_probability);
-  const float* g = gradient.as<float>();
-  float *w = weight.as<float>(), *pm = m.as<float>(), *pv = v.as<float>();
-  bf16* pc = copy.defined() ? copy.as<bf16>() : nullptr;
-  parallel_for(gradient.shape.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    constexpr int64_t kChunk = 4096;  // the copy is made while the weights are in the first cache
-    for (int64_t at = begin; at < end; at += kChunk) {
-      const int64_t stop = at + kChunk < end ? at + kChunk : end;
-      for_each_kept(mask, step.first_element, at, stop,
-                    [&](int64_t i, int64_t n, const float* keep) {
-                      if (keep) {
-                        update_kept(rates, keep, g + i, w + i, pm + i, pv + i, n);
-                      } else {
-                        update(rates, g + i, w + i, pm + i, pv + i, n);
-                      }
-                    });
-      if (pc) narrow(w + at, pc + at, stop - at);
+  const KeepDraw draw{step.seed, step.stream, step.step, keep_threshold(step.keep_probability)};
+  const float* const g = gradient.as<float>();
+  float* const w = weight.as<float>();
+  float *const ms = m.as<float>(), *const vs = v.as<float>();
+  bf16* const half = copy.defined() ? copy.as<bf16>() : nullptr;
+  parallel_for(weight.shape.numel(), kRowGrain, [&](int64_t begin, int64_t end) {
+    float keep[kRowChunk];
+    for (int64_t i = begin; i < end; i += kRowChunk) {
+      const int64_t n = std::min(kRowChunk, end - i);
+      if (step.keep_probability < 1.0f) {
+        draw_keep_mask(draw, step.first_element + i, keep, n);
+        step_row_masked(rates, keep, g + i, w + i, ms + i, vs + i, n);
+      } else {
+        step_row(rates, g + i, w + i, ms + i, vs + i, n);
+      }
+      if (half) store_row(w + i, half + i, n, false);
     }
   });
 }

@@ -4,9 +4,9 @@
 
 namespace diptych {
 
-void rmsprop_cpu(const RmsPropStep& step,
+void rmsprop_cpu(const RmsPropStep& step,  // rmsprop_cpu.cpp
                  View gradient,
-                 View gradient_scale,
+                 float scale,
                  MutView weight,
                  MutView v,
                  MutView copy);
@@ -18,24 +18,25 @@ void rmsprop_step([[maybe_unused]] Stream& stream,
                   MutView weight,
                   MutView v,
                   MutView copy) {
-  const auto flat = [&](const View& x, DType dtype) {
-    return x.shape == gradient.shape && x.dtype == dtype;
-  };
-  DIPTYCH_CHECK(gradient.shape.rank() == 1 && flat(gradient, DType::kF32) &&
-                    flat(weight, DType::kF32) && flat(v, DType::kF32),
-                "rmsprop_step: gradient ", gradient, ", weight ", weight, ", v ", v,
-                "; expected one shape (count), f32");
-  DIPTYCH_CHECK(!copy.defined() || flat(copy, DType::kBF16), "rmsprop_step: copy ", copy,
-                ", expected ", gradient.shape, " bf16");
+  const Shape& shape = weight.shape;
+  DIPTYCH_CHECK(
+      gradient.shape == shape && v.shape == shape && (!copy.defined() || copy.shape == shape),
+      "rmsprop_step: shapes differ; gradient ", gradient, ", weight ", weight, ", v ", v, ", copy ",
+      copy);
+  DIPTYCH_CHECK(gradient.dtype == DType::kF32 && weight.dtype == DType::kF32 &&
+                    v.dtype == DType::kF32 && (!copy.defined() || copy.dtype == DType::kBF16),
+                "rmsprop_step: expected f32 and a bf16 copy; gradient ", gradient, ", weight ",
+                weight, ", v ", v, ", copy ", copy);
   DIPTYCH_CHECK(!gradient_scale.defined() ||
-                    (gradient_scale.shape == Shape{1} && gradient_scale.dtype == DType::kF32),
-                "rmsprop_step: gradient_scale ", gradient_scale, ", expected (1) f32");
-  DIPTYCH_CHECK(step.learning_rate >= 0 && step.rho >= 0 && step.rho < 1 && step.epsilon > 0 &&
-                    step.keep_probability > 0 && step.keep_probability <= 1,
-                "rmsprop_step: learning_rate ", step.learning_rate, ", rho ", step.rho,
-                ", epsilon ", step.epsilon, ", keep_probability ", step.keep_probability,
-                "; expected a rate >= 0, rho in [0,1), epsilon above 0, probability in (0,1]");
-  rmsprop_cpu(step, gradient, gradient_scale, weight, v, copy);
+                    (gradient_scale.shape.numel() == 1 && gradient_scale.dtype == DType::kF32),
+                "rmsprop_step: gradient_scale is ", gradient_scale, ", expected (1) f32");
+  DIPTYCH_CHECK(step.rho >= 0 && step.rho < 1, "rmsprop_step: rho = ", step.rho,
+                ", expected in [0,1)");
+  DIPTYCH_CHECK(step.keep_probability > 0 && step.keep_probability <= 1,
+                "rmsprop_step: keep_probability = ", step.keep_probability, ", expected in (0,1]");
+  DIPTYCH_CHECK(step.first_element >= 0, "rmsprop_step: first_element = ", step.first_element);
+  const float scale = gradient_scale.defined() ? *gradient_scale.as<float>() : 1.0f;
+  rmsprop_cpu(step, gradient, scale, weight, v, copy);
 }
 
 }  // namespace diptych
