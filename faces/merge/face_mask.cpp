@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <vector>
 
 #include <opencv2/imgproc.hpp>
@@ -81,6 +82,20 @@ cv::Mat elliptic_extreme(const cv::Mat& mask, int radius) {
   return out(cv::Rect(pad, pad, mask.cols, mask.rows)).clone();
 }
 
+// The same in strips of rows that stay in the cache, with `radius` rows of their neighbours.
+template <class Pick>
+cv::Mat elliptic_extreme_in_strips(const cv::Mat& mask, int radius) {
+  const int strip = std::max(48, 4 * radius);
+  cv::Mat out(mask.size(), CV_32F);
+  for (int y = 0; y < mask.rows; y += strip) {
+    const int end = std::min(mask.rows, y + strip);
+    const int top = std::max(0, y - radius), bottom = std::min(mask.rows, end + radius);
+    const cv::Mat part = elliptic_extreme<Pick>(mask.rowRange(top, bottom).clone(), radius);
+    part.rowRange(y - top, end - top).copyTo(out.rowRange(y, end));
+  }
+  return out;
+}
+
 // The original's even element through OpenCV, 0 outside.
 cv::Mat off_centre_extreme(const cv::Mat& mask, int size, bool erode) {
   const cv::Mat element = cv::getStructuringElement(cv::MORPH_ELLIPSE, cv::Size(size, size));
@@ -93,14 +108,30 @@ cv::Mat off_centre_extreme(const cv::Mat& mask, int size, bool erode) {
   return out;
 }
 
+// The part of a mask that an operation reaching `reach` pixels can change: the rest is 0 before and
+// after.
+cv::Rect reached(const cv::Mat& mask, int reach) {
+  const cv::Rect box = bounds_of(mask, std::numeric_limits<float>::min());
+  if (box.empty()) return box;
+  return cv::Rect(box.x - reach, box.y - reach, box.width + 2 * reach, box.height + 2 * reach) &
+         cv::Rect(0, 0, mask.cols, mask.rows);
+}
+
 }  // namespace
 
 cv::Mat erode_mask(const cv::Mat& mask, int size, bool parity_dfl) {
   if (size == 0) return mask;
   const int side = std::abs(size);
-  if (parity_dfl && side % 2 == 0) return off_centre_extreme(mask, side, size > 0);
-  return size > 0 ? elliptic_extreme<Smaller>(mask, side / 2)
-                  : elliptic_extreme<Larger>(mask, side / 2);
+  cv::Mat out = cv::Mat::zeros(mask.size(), CV_32F);
+  const cv::Rect area = reached(mask, size > 0 ? 0 : side);
+  if (area.empty()) return out;
+  // A copy, because OpenCV looks beyond the edge of a rectangle of a larger picture.
+  const cv::Mat part = mask(area).clone();
+  const cv::Mat shaped = parity_dfl && side % 2 == 0 ? off_centre_extreme(part, side, size > 0)
+                         : size > 0 ? elliptic_extreme_in_strips<Smaller>(part, side / 2)
+                                    : elliptic_extreme_in_strips<Larger>(part, side / 2);
+  shaped.copyTo(out(area));
+  return out;
 }
 
 cv::Mat blur_mask(const cv::Mat& mask, int blur) {
@@ -112,8 +143,13 @@ cv::Mat blur_mask(const cv::Mat& mask, int blur) {
     mask(kept).copyTo(inner(kept));
   }
   const int kernel = blur | 1;
-  cv::Mat out;
-  cv::GaussianBlur(inner, out, cv::Size(kernel, kernel), 0, 0, cv::BORDER_CONSTANT);
+  cv::Mat out = cv::Mat::zeros(mask.size(), CV_32F);
+  const cv::Rect area = reached(inner, kernel / 2);
+  if (area.empty()) return out;
+  cv::Mat faded;
+  cv::GaussianBlur(inner(area), faded, cv::Size(kernel, kernel), 0, 0,
+                   cv::BORDER_CONSTANT | cv::BORDER_ISOLATED);
+  faded.copyTo(out(area));
   return out;
 }
 

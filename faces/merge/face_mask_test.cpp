@@ -81,7 +81,7 @@ TEST(FaceMask, SizeOneChangesNothing) {
 class OddSizes : public ::testing::TestWithParam<int> {};
 
 TEST_P(OddSizes, ErosionEqualsOpenCvs) {
-  const cv::Mat mask = random_mask(40, 2);
+  const cv::Mat mask = random_mask(130, 2);
   const cv::Mat element =
       cv::getStructuringElement(cv::MORPH_ELLIPSE, cv::Size(GetParam(), GetParam()));
   cv::Mat want;
@@ -90,7 +90,7 @@ TEST_P(OddSizes, ErosionEqualsOpenCvs) {
 }
 
 TEST_P(OddSizes, DilationEqualsOpenCvs) {
-  const cv::Mat mask = random_mask(40, 3);
+  const cv::Mat mask = random_mask(130, 3);
   const cv::Mat element =
       cv::getStructuringElement(cv::MORPH_ELLIPSE, cv::Size(GetParam(), GetParam()));
   cv::Mat want;

@@ -1,0 +1,117 @@
+// Writing merged frames as a video or as pictures, labelled, whole or not at all.
+// SPDX-License-Identifier: MIT
+#include "faces/merge/merge_sink.h"
+
+#include <cstdio>
+#include <system_error>
+
+#include "faces/image/file_io.h"
+#include "faces/image/image.h"
+#include "faces/provenance/label.h"
+#include "kernels/common/check.h"
+
+namespace diptych {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// out.mp4 -> out.partial.mp4
+fs::path partial_name(const fs::path& path) {
+  fs::path name = path.stem();
+  name += ".partial";
+  name += path.extension();
+  return path.parent_path() / name;
+}
+
+// The video grows under the partial name's temporary file and takes its final name last, so that a
+// stopped run never touches an existing output.
+class VideoSink : public MergeSink {
+ public:
+  VideoSink(const SourceInfo& source, const MergeOutput& output, cv::Size size, const Frame& first)
+      : target_(output.path),
+        partial_(partial_name(output.path)),
+        writer_(partial_,
+                size.width,
+                size.height,
+                source.fps,
+                source.time_base,
+                options_for(source, output, first)) {
+    if (!output.copy_audio || !source.is_video || !source.has_audio) return;
+    writer_.copy_audio_from(source.path, output.from, output.to);
+  }
+
+  void write(const cv::Mat& picture, const Frame& frame) override {
+    writer_.write(picture, frame.pts, frame.duration);
+  }
+
+  fs::path finish(bool complete) override {
+    writer_.finish();
+    if (!complete) return partial_;
+    std::error_code error;
+    fs::rename(partial_, target_, error);
+    if (error) throw file_error(target_, "cannot be written", error.value());
+    return target_;
+  }
+
+ private:
+  static VideoWriterOptions options_for(const SourceInfo& source,
+                                        const MergeOutput& output,
+                                        const Frame& first) {
+    VideoWriterOptions options = options_like(source);
+    options.codec = output.codec;
+    options.crf = output.crf;
+    options.preset = output.preset;
+    options.grey = output.content == MergeContent::kMask;
+    if (output.from > source.start_pts * source.time_base.value()) options.origin_pts = first.pts;
+    if (output.label) {
+      options.before_publish = [](const fs::path& file) { label_file(file); };
+    }
+    return options;
+  }
+
+  fs::path target_, partial_;
+  VideoWriter writer_;
+};
+
+class PictureSink : public MergeSink {
+ public:
+  explicit PictureSink(const MergeOutput& output) : folder_(output.path), label_(output.label) {
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error) throw file_error(folder_, "cannot be made", error.value());
+    if (!fs::is_empty(folder_)) {
+      throw InputError(folder_.string(), "is not empty", "Choose a new folder for the pictures");
+    }
+  }
+
+  void write(const cv::Mat& picture, const Frame& frame) override {
+    char number[32];
+    std::snprintf(number, sizeof number, "%06lld", static_cast<long long>(frame.index));
+    const std::string stem = frame.name.empty() ? number : fs::path(frame.name).stem().string();
+    PendingFile pending(folder_ / (stem + ".png"));
+    write_image(pending.path(), picture);
+    if (label_) label_file(pending.path());
+    pending.publish();
+  }
+
+  fs::path finish(bool) override { return folder_; }
+
+ private:
+  fs::path folder_;
+  bool label_;
+};
+
+}  // namespace
+
+std::unique_ptr<MergeSink> open_merge_sink(const SourceInfo& source,
+                                           const MergeOutput& output,
+                                           cv::Size size,
+                                           const Frame& first) {
+  if (output.path.has_extension()) {
+    return std::make_unique<VideoSink>(source, output, size, first);
+  }
+  return std::make_unique<PictureSink>(output);
+}
+
+}  // namespace diptych
