@@ -51,7 +51,7 @@ struct Rgb8Image {
 
 // JPEG or PNG through stb_image: one portable decoder whose bits do not depend on the machine's
 // libjpeg, for training runs that must repeat exactly. EXIF is ignored (faces carry none). It takes
-// about twice the time of decode_image, once per face and run; use that one for frames.
+// up to twice the time of decode_image, once per face and run; use that one for frames.
 Rgb8Image decode_rgb8_stb(std::span<const uint8_t> bytes, const std::string& name);
 
 }  // namespace diptych
