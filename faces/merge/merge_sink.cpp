@@ -3,6 +3,7 @@
 #include "faces/merge/merge_sink.h"
 
 #include <cstdio>
+#include <optional>
 #include <system_error>
 
 #include "faces/image/file_io.h"
@@ -22,6 +23,12 @@ fs::path partial_name(const fs::path& path) {
   name += ".partial";
   name += path.extension();
   return path.parent_path() / name;
+}
+
+Label label_of(const MergeOutput& output) {
+  return output.content == MergeContent::kMask
+             ? synthetic_label("Mask of faces synthesized by a neural network")
+             : synthetic_label();
 }
 
 // The video grows under the partial name's temporary file and takes its final name last, so that a
@@ -65,7 +72,11 @@ class VideoSink : public MergeSink {
     options.grey = output.content == MergeContent::kMask;
     if (output.from > source.start_pts * source.time_base.value()) options.origin_pts = first.pts;
     if (output.label) {
-      options.before_publish = [](const fs::path& file) { label_file(file); };
+      const Label label = label_of(output);
+      if (output.path.extension() == ".mkv") options.metadata = label_metadata(label);
+      options.before_publish = [label](const fs::path& file) {
+        if (read_label(file) != label) label_file(file, label);
+      };
     }
     return options;
   }
@@ -76,7 +87,8 @@ class VideoSink : public MergeSink {
 
 class PictureSink : public MergeSink {
  public:
-  explicit PictureSink(const MergeOutput& output) : folder_(output.path), label_(output.label) {
+  explicit PictureSink(const MergeOutput& output) : folder_(output.path) {
+    if (output.label) label_ = label_of(output);
     std::error_code error;
     fs::create_directories(folder_, error);
     if (error) throw file_error(folder_, "cannot be made", error.value());
@@ -89,17 +101,17 @@ class PictureSink : public MergeSink {
     char number[32];
     std::snprintf(number, sizeof number, "%06lld", static_cast<long long>(frame.index));
     const std::string stem = frame.name.empty() ? number : fs::path(frame.name).stem().string();
-    PendingFile pending(folder_ / (stem + ".png"));
-    write_image(pending.path(), picture);
-    if (label_) label_file(pending.path());
-    pending.publish();
+    const fs::path file = folder_ / (stem + ".png");
+    std::vector<uint8_t> bytes = encode_png(picture);
+    if (label_) bytes = label_image(bytes, file.string(), *label_);
+    write_file_atomic(file, bytes);
   }
 
   fs::path finish(bool) override { return folder_; }
 
  private:
   fs::path folder_;
-  bool label_;
+  std::optional<Label> label_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "faces/image/test_folder.h"
 #include "faces/merge/test_scene.h"
+#include "faces/provenance/label.h"
 #include "faces/video/test_clip.h"
 
 namespace diptych {
@@ -199,6 +200,42 @@ TEST_F(MergeVideo, APartOfTheVideoStartsAtZero) {
   const auto out = frames_of(output_.path);
   ASSERT_EQ(out.size(), 4u);
   EXPECT_EQ(out[0].pts, 0);
+}
+
+bool is_labelled(const fs::path& file) {
+  const std::optional<Label> label = read_label(file);
+  return label && label->is_synthetic();
+}
+
+class Containers : public MergeVideo, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(Containers, VideosAreLabelled) {
+  output_.path = folder_ / GetParam();
+  merge();
+  EXPECT_TRUE(is_labelled(output_.path));
+}
+
+INSTANTIATE_TEST_SUITE_P(MergeVideo,
+                         Containers,
+                         ::testing::Values("out.mp4", "out.mov", "out.mkv"));
+
+TEST_F(MergeVideo, MasksAreLabelled) {
+  output_.content = MergeContent::kMask;
+  merge();
+  EXPECT_TRUE(is_labelled(output_.path));
+}
+
+TEST_F(MergeVideo, EveryPictureIsLabelled) {
+  output_.path = folder_ / "pictures";
+  merge();
+  for (const auto& entry : fs::directory_iterator(output_.path)) {
+    EXPECT_TRUE(is_labelled(entry.path())) << entry.path();
+  }
+}
+
+TEST_F(MergeVideo, PartialFilesAreLabelled) {
+  output_.stop = [asked = 0]() mutable { return ++asked > 5; };
+  EXPECT_TRUE(is_labelled(merge().path));
 }
 
 TEST_F(MergeVideo, StoppingLeavesAPartialFile) {
