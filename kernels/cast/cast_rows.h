@@ -36,7 +36,7 @@ void map_range(int64_t begin,
                const Fn& fn,
                std::index_sequence<I...>,
                const X*... x) {
-  alignas(64) float in[sizeof...(X)][kRowChunk];
+  alignas(64) [[maybe_unused]] float in[sizeof...(X) + 1][kRowChunk];
   alignas(64) float out[kRowChunk];
   for (int64_t i = begin; i < end; i += kRowChunk) {
     const int64_t n = std::min(kRowChunk, end - i);

@@ -1,0 +1,88 @@
+// reduce: checks.
+// SPDX-License-Identifier: MIT
+#include "kernels/reduce/reduce.h"
+
+#include <cmath>
+
+#include "kernels/reduce/reduce_rows.h"
+
+namespace diptych {
+
+namespace {
+
+void check_rows(const char* op, View x, View y) {
+  DIPTYCH_CHECK(x.shape.rank() >= 1 && y.shape == Shape{x.shape[0]}, op, ": rows of ", x,
+                " give one value each, the other side is ", y);
+  DIPTYCH_CHECK(y.dtype == DType::kF32, op, ": values per row are f32, got ", y);
+}
+
+void check_value(const char* op, View y) {
+  DIPTYCH_CHECK(y.shape == Shape{1} && y.dtype == DType::kF32, op, ": the result is (1) f32, got ",
+                y);
+}
+
+int64_t row_length(const char* op, const Shape& shape) {
+  const int64_t length = shape[0] == 0 ? 0 : shape.numel() / shape[0];
+  DIPTYCH_CHECK(shape[0] == 0 || length > 0, op, ": rows of ", shape, " are empty");
+  return length;
+}
+
+void add_to(GradView y, double value) {
+  float& slot = *y.as<float>();
+  slot = static_cast<float>(y.accumulate() ? slot + value : value);
+}
+
+}  // namespace
+
+void sum_rows_forward([[maybe_unused]] Stream& stream, View x, MutView y) {
+  check_rows("sum_rows_forward", x, y);
+  sum_rows_cpu(x, 1.0, y);
+}
+
+void sum_rows_backward([[maybe_unused]] Stream& stream, View dy, GradView dx) {
+  check_rows("sum_rows_backward", dx, dy);
+  spread_rows_cpu(dy, 1.0, dx);
+}
+
+void mean_rows_forward([[maybe_unused]] Stream& stream, View x, MutView y) {
+  check_rows("mean_rows_forward", x, y);
+  const int64_t length = row_length("mean_rows_forward", x.shape);
+  sum_rows_cpu(x, static_cast<double>(length), y);
+}
+
+void mean_rows_backward([[maybe_unused]] Stream& stream, View dy, GradView dx) {
+  check_rows("mean_rows_backward", dx, dy);
+  const int64_t length = row_length("mean_rows_backward", dx.shape);
+  spread_rows_cpu(dy, static_cast<double>(length), dx);
+}
+
+void max_abs_rows([[maybe_unused]] Stream& stream, View x, MutView y) {
+  check_rows("max_abs_rows", x, y);
+  max_abs_rows_cpu(x, y);
+}
+
+void sum_of_squares([[maybe_unused]] Stream& stream, View x, GradView y) {
+  check_value("sum_of_squares", y);
+  add_to(y, sum_of_squares_cpu(x));
+}
+
+void count_non_finite([[maybe_unused]] Stream& stream, View x, GradView y) {
+  check_value("count_non_finite", y);
+  add_to(y, static_cast<double>(count_non_finite_cpu(x)));
+}
+
+void clip_scale([[maybe_unused]] Stream& stream, View sum_of_squares, float limit, MutView y) {
+  check_value("clip_scale", y);
+  check_value("clip_scale", sum_of_squares);
+  DIPTYCH_CHECK(limit > 0, "clip_scale: limit = ", limit, ", expected above 0");
+  const double norm = std::sqrt(static_cast<double>(*sum_of_squares.as<float>()));
+  double scale = 1;
+  if (!std::isfinite(norm)) {
+    scale = 0;
+  } else if (norm >= limit) {
+    scale = limit / norm;
+  }
+  *y.as<float>() = static_cast<float>(scale);
+}
+
+}  // namespace diptych

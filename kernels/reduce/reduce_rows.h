@@ -1,0 +1,24 @@
+// Reductions of f32 rows in a fixed order, shared by the CPU ops that need a sum. The order depends
+// on the length alone: blocks of kReduceBlock elements, in each of them 16 lanes in double, then
+// lane by lane, then block by block.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/common/view.h"
+
+namespace diptych {
+
+// Of one chunk of at most kRowChunk elements, in double. Callers add chunks in order.
+double sum_row(const float* x, int64_t n);
+double dot_row(const float* x, const float* y, int64_t n);
+
+// reduce_cpu.cpp
+void sum_rows_cpu(View x, double divisor, MutView y);
+void spread_rows_cpu(View dy, double divisor, GradView dx);
+void max_abs_rows_cpu(View x, MutView y);
+double sum_of_squares_cpu(View x);
+int64_t count_non_finite_cpu(View x);
+
+}  // namespace diptych
