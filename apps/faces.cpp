@@ -1,0 +1,299 @@
+// diptych faces: looking at facesets and tidying them up.
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/command_line.h"
+#include "apps/contact_sheet.h"
+#include "apps/face_folder.h"
+#include "apps/face_ids.h"
+#include "apps/progress.h"
+#include "apps/project.h"
+#include "apps/train_data.h"
+#include "faces/image/image.h"
+#include "faces/sample/sample_sheet.h"
+#include "kernels/common/check.h"
+
+namespace diptych {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct FacesArguments {
+  std::string target, side, path, sort = "id";
+  std::vector<std::string> ids;
+  bool trash = false, all = false, json = false;
+  int columns = 12, thumb = 96, count = 8;
+  std::unique_ptr<SettingFlags> flags;
+};
+
+// The faceset that TARGET and --side mean.
+fs::path faceset_path(const FacesArguments& a) {
+  std::error_code error;
+  if (!fs::is_directory(a.target, error)) return a.target;
+  const Project project = Project::open(a.target);
+  if (a.side.empty()) {
+    throw InputError(a.target, "has two facesets", "Say which one with --side src or --side dst");
+  }
+  return project.faces(side_from(a.side));
+}
+
+std::optional<FaceState> wanted_state(const FacesArguments& a) {
+  if (a.all) return std::nullopt;
+  return a.trash ? FaceState::kTrash : FaceState::kActive;
+}
+
+std::vector<int64_t> sorted_ids(const Faceset& faces, std::optional<FaceState> state) {
+  std::vector<int64_t> ids = faces.ids(state);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+// The ids on the command line, or all in the wanted state.
+std::vector<int64_t> chosen_ids(const FacesArguments& a, const Faceset& faces) {
+  if (a.ids.empty()) return faces.ids(wanted_state(a));
+  return parse_face_ids(a.ids, sorted_ids(faces, std::nullopt), faces.path());
+}
+
+double degrees(double radians) {
+  return radians * 57.29577951308232;
+}
+
+void print_list(const std::vector<Face>& faces) {
+  std::printf("%8s %8s %9s  %-18s %5s %6s %6s %6s %10s  %s\n", "id", "frame", "seconds", "type",
+              "size", "pitch", "yaw", "roll", "sharpness", "state");
+  for (const Face& f : faces) {
+    std::printf("%8lld %8lld %9.3f  %-18s %5d %6.1f %6.1f %6.1f %10s  %s\n",
+                static_cast<long long>(f.id), static_cast<long long>(f.frame_index),
+                f.frame_seconds, std::string(name_of(f.type)).c_str(), f.size,
+                degrees(f.pose.pitch), degrees(f.pose.yaw), degrees(f.pose.roll),
+                format_number(f.sharpness).c_str(),
+                f.state == FaceState::kTrash ? "trash" : "active");
+  }
+}
+
+void print_json(const std::vector<Face>& faces) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Face& f : faces) {
+    list.push_back({{"id", f.id},
+                    {"frame", f.frame_index},
+                    {"seconds", f.frame_seconds},
+                    {"type", name_of(f.type)},
+                    {"size", f.size},
+                    {"pitch", f.pose.pitch},
+                    {"yaw", f.pose.yaw},
+                    {"roll", f.pose.roll},
+                    {"sharpness", f.sharpness},
+                    {"state", f.state == FaceState::kTrash ? "trash" : "active"}});
+  }
+  std::cout << list.dump(1) << "\n";
+}
+
+int list_faces(const FacesArguments& a) {
+  const Faceset faceset = Faceset::open(faceset_path(a).string(), true);
+  std::vector<Face> faces = faceset.load_all(false, wanted_state(a));
+  const auto by = [&](auto key) {
+    std::stable_sort(faces.begin(), faces.end(),
+                     [&](const Face& x, const Face& y) { return key(x) < key(y); });
+  };
+  if (a.sort == "sharpness") by([](const Face& f) { return f.sharpness; });
+  if (a.sort == "yaw") by([](const Face& f) { return f.pose.yaw; });
+  if (a.sort == "pitch") by([](const Face& f) { return f.pose.pitch; });
+  if (a.sort == "frame") by([](const Face& f) { return f.frame_index; });
+  if (a.sort == "id") by([](const Face& f) { return f.id; });
+  if (a.json) {
+    print_json(faces);
+  } else {
+    print_list(faces);
+    std::printf("%s active, %s in the trash\n",
+                format_count(faceset.count(FaceState::kActive)).c_str(),
+                format_count(faceset.count(FaceState::kTrash)).c_str());
+  }
+  return kExitOk;
+}
+
+int sheet(const FacesArguments& a) {
+  constexpr size_t kPerPage = 300;
+  const Faceset faceset = Faceset::open(faceset_path(a).string(), true);
+  const std::vector<int64_t> ids = chosen_ids(a, faceset);
+  if (ids.empty()) throw InputError(faceset.path(), "holds no such face", "Use --all");
+  const fs::path out = a.path;
+  for (size_t page = 0; page * kPerPage < ids.size(); ++page) {
+    const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(page * kPerPage);
+    const auto end =
+        ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), (page + 1) * kPerPage));
+    fs::path file = out;
+    if (ids.size() > kPerPage)
+      file.replace_filename(str(out.stem().string(), "-", page + 1, out.extension().string()));
+    write_image(file, contact_sheet(faceset, {begin, end}, a.columns, a.thumb));
+    std::printf("wrote %s: %zu faces\n", file.c_str(), static_cast<size_t>(end - begin));
+  }
+  return kExitOk;
+}
+
+int change_state(const FacesArguments& a, FaceState state) {
+  Faceset faceset = Faceset::open(faceset_path(a).string());
+  const std::vector<int64_t> known = sorted_ids(faceset, std::nullopt);
+  std::vector<int64_t> ids = parse_face_ids(a.ids, known, faceset.path());
+  const FaceState other = state == FaceState::kTrash ? FaceState::kActive : FaceState::kTrash;
+  const std::vector<int64_t> movable = sorted_ids(faceset, other);
+  std::erase_if(
+      ids, [&](int64_t id) { return !std::binary_search(movable.begin(), movable.end(), id); });
+  faceset.set_state(ids, state);
+  const bool trash = state == FaceState::kTrash;
+  if (ids.empty()) {
+    std::printf("nothing to do: these faces are %s already\n", trash ? "in the trash" : "active");
+    return kExitOk;
+  }
+  std::printf("%s %zu faces: %s\n", trash ? "put into the trash" : "restored", ids.size(),
+              format_face_ids(ids).c_str());
+  if (trash)
+    std::printf("undo: diptych faces restore %s%s %s\n", a.target.c_str(),
+                a.side.empty() ? "" : (" --side " + a.side).c_str(),
+                [&] {
+                  std::string words = format_face_ids(ids);
+                  std::erase(words, ' ');
+                  return words;
+                }()
+                    .c_str());
+  return kExitOk;
+}
+
+int export_folder(const FacesArguments& a) {
+  const Faceset faceset = Faceset::open(faceset_path(a).string(), true);
+  const std::vector<int64_t> ids = chosen_ids(a, faceset);
+  Progress progress("export", "faces", static_cast<int64_t>(ids.size()));
+  export_faces(faceset, ids, a.path, [&](int64_t done, int64_t) { progress.update(done); });
+  progress.finish();
+  std::printf("wrote %zu faces to %s\n", ids.size(), a.path.c_str());
+  return kExitOk;
+}
+
+int import_folder(const FacesArguments& a) {
+  const fs::path path = faceset_path(a);
+  std::error_code error;
+  // A new faceset appears only when everything was read.
+  const bool fresh = !fs::exists(path, error);
+  const fs::path target = fresh ? fs::path(path.string() + ".part") : path;
+  if (fresh) fs::remove(target, error);
+  ImportResult result;
+  {
+    Faceset faceset = fresh ? Faceset::create(target.string()) : Faceset::open(target.string());
+    Progress progress("import", "faces", 0);
+    try {
+      result = import_faces(faceset, a.path, [&](int64_t done, int64_t total) {
+        progress.set_total(total);
+        progress.update(done);
+      });
+    } catch (...) {
+      if (fresh) fs::remove(target, error);
+      throw;
+    }
+    progress.finish();
+  }
+  if (fresh) fs::rename(target, path);
+  std::printf("imported %s faces into %s\n", format_count(result.faces).c_str(), path.c_str());
+  if (!result.skipped_frames.empty()) {
+    std::printf("left out %zu frames that are there already: %s\n", result.skipped_frames.size(),
+                format_face_ids(result.skipped_frames).c_str());
+  }
+  return kExitOk;
+}
+
+int samples(const FacesArguments& a) {
+  const Project project = Project::open(a.target);
+  if (a.side.empty()) throw InputError("--side", "is missing", "Use --side src or --side dst");
+  const Side side = side_from(a.side);
+  const Settings settings = a.flags->resolve(project.settings());
+  const SampleOptions options = sample_options(settings, side);
+  std::vector<Face> reference;
+  if (options.ct_mode != "none")
+    reference = load_faces(project.faces(Side::kDst), options.face_type);
+  Sampler sampler(load_faces(project.faces(side), options.face_type), std::move(reference), options,
+                  a.count, static_cast<uint64_t>(settings.integer("train.seed")),
+                  static_cast<int>(side), 0, 0);
+  const fs::path out = a.path.empty() ? project.out(a.side + "_samples.png") : fs::path(a.path);
+  write_image(out, sample_sheet(sampler.next()));
+  std::printf("wrote %s: target | warped input | mask%s\n", out.c_str(),
+              options.eyes_mouth ? " | eyes and mouth" : "");
+  return kExitOk;
+}
+
+CLI::App* add_sub(CLI::App& parent,
+                  CommandChoice& choice,
+                  const std::shared_ptr<FacesArguments>& a,
+                  const char* name,
+                  const char* help,
+                  int (*run)(const FacesArguments&)) {
+  CLI::App* command = parent.add_subcommand(name, help);
+  command->add_option("target", a->target, "project folder or .faces file")
+      ->required()
+      ->type_name("PROJECT|FILE");
+  command->add_option("--side", a->side, "src or dst, when a project is given")->type_name("SIDE");
+  command->callback([a, run, &choice] { choice.run = [a, run] { return run(*a); }; });
+  return command;
+}
+
+void add_states(CLI::App& command, FacesArguments& a) {
+  command.add_flag("--trash", a.trash, "faces in the trash");
+  command.add_flag("--all", a.all, "active faces and trash");
+}
+
+void add_ids(CLI::App& command, FacesArguments& a, bool required) {
+  command.add_option("ids", a.ids, "face ids and ranges: 12 15-20")
+      ->type_name("IDS")
+      ->required(required);
+}
+
+}  // namespace
+
+void add_faces_command(CLI::App& app, CommandChoice& choice) {
+  const auto a = std::make_shared<FacesArguments>();
+  CLI::App* faces = app.add_subcommand("faces", "look at the extracted faces and tidy them up");
+  faces->require_subcommand(1);
+  CLI::App* list = add_sub(*faces, choice, a, "list", "print a line per face", list_faces);
+  add_states(*list, *a);
+  list->add_option("--sort", a->sort, "id, frame, sharpness, yaw or pitch [id]")
+      ->check(CLI::IsMember({"id", "frame", "sharpness", "yaw", "pitch"}));
+  list->add_flag("--json", a->json, "as JSON");
+
+  CLI::App* picture = add_sub(*faces, choice, a, "sheet", "draw a contact sheet", sheet);
+  add_ids(*picture, *a, false);
+  add_states(*picture, *a);
+  picture->add_option("-o,--output", a->path, "picture to write")->required()->type_name("FILE");
+  picture->add_option("--columns", a->columns, "faces in a row [12]")->check(CLI::Range(1, 100));
+  picture->add_option("--thumb", a->thumb, "pixels of a thumbnail [96]")
+      ->check(CLI::Range(16, 512));
+
+  add_ids(*add_sub(*faces, choice, a, "trash", "put faces into the trash; nothing is deleted",
+                   [](const FacesArguments& b) { return change_state(b, FaceState::kTrash); }),
+          *a, true);
+  add_ids(*add_sub(*faces, choice, a, "restore", "take faces out of the trash",
+                   [](const FacesArguments& b) { return change_state(b, FaceState::kActive); }),
+          *a, true);
+
+  CLI::App* out = add_sub(*faces, choice, a, "export", "write faces into a folder", export_folder);
+  add_ids(*out, *a, false);
+  add_states(*out, *a);
+  out->add_option("-o,--output", a->path, "folder to make")->required()->type_name("FOLDER");
+
+  CLI::App* in =
+      add_sub(*faces, choice, a, "import", "add the faces of such a folder", import_folder);
+  in->add_option("--from", a->path, "folder that faces export wrote")
+      ->required()
+      ->type_name("FOLDER");
+
+  CLI::App* batch =
+      add_sub(*faces, choice, a, "samples", "draw what training sees of them", samples);
+  batch->add_option("-o,--output", a->path, "picture to write [PROJECT/out/SIDE_samples.png]")
+      ->type_name("FILE");
+  batch->add_option("--count", a->count, "samples to draw [8]")->check(CLI::Range(1, 64));
+  a->flags = std::make_unique<SettingFlags>(*batch, "train");
+}
+
+}  // namespace diptych

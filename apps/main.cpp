@@ -1,0 +1,7 @@
+// diptych: the program.
+// SPDX-License-Identifier: MIT
+#include "apps/command_line.h"
+
+int main(int argc, char** argv) {
+  return diptych::main_exit_code(argc, argv);
+}

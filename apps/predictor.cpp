@@ -1,0 +1,63 @@
+// Running the network for merging.
+// SPDX-License-Identifier: MIT
+#include "apps/predictor.h"
+
+#include "apps/preview.h"
+#include "kernels/common/check.h"
+#include "kernels/common/parallel.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr int kBatch = 4;
+
+DType dtype_of(const Settings& settings) {
+  return settings.word("merge.dtype") == "bf16" ? DType::kBF16 : DType::kF32;
+}
+
+}  // namespace
+
+FaceType checkpoint_face_type(const Safetensors& checkpoint, FaceType fallback) {
+  const auto it = checkpoint.metadata().find("setting.face_type");
+  if (it == checkpoint.metadata().end()) return fallback;
+  std::string name = it->second;
+  std::erase(name, '"');
+  try {
+    return face_type_from(name);
+  } catch (const Error& e) {
+    throw InputError(checkpoint.path(), e.what(), "Use the checkpoint before it (PATH.prev)");
+  }
+}
+
+SwapPredictor::SwapPredictor(const std::filesystem::path& checkpoint, const Settings& settings)
+    : stream_(Engine::kCpu, static_cast<int>(settings.integer("merge.threads"))) {
+  std::error_code error;
+  if (!std::filesystem::exists(checkpoint, error))
+    throw InputError(checkpoint.string(), "there is no model yet", "Run diptych train first");
+  type_ = checkpoint_face_type(Safetensors::open(checkpoint.string()),
+                               face_type_from(settings.word("train.face_type")));
+  const StreamGuard guard(stream_);
+  network_ = std::make_unique<SaehdInference>(checkpoint.string(), dtype_of(settings));
+  stream_.set_weights_constant(true);
+}
+
+std::vector<Prediction> SwapPredictor::predict(const std::vector<cv::Mat>& crops) {
+  const StreamGuard guard(stream_);
+  set_parallel_threads(stream_.threads());  // OpenMP keeps the number per calling thread
+  const Saehd::Swap swap = network_->swap(to_tensor(crops));
+  std::vector<Prediction> predictions;
+  for (size_t i = 0; i < crops.size(); ++i) {
+    const auto n = static_cast<int64_t>(i);
+    predictions.push_back(
+        {from_tensor(swap.face, n), from_tensor(swap.mask, n), from_tensor(swap.dst_mask, n)});
+  }
+  return predictions;
+}
+
+MergeModel SwapPredictor::model() {
+  return {[this](const std::vector<cv::Mat>& crops) { return predict(crops); },
+          network_->config().resolution, type_, kBatch};
+}
+
+}  // namespace diptych

@@ -1,0 +1,67 @@
+// diptych train: trains the network of a project.
+// SPDX-License-Identifier: MIT
+#include <cstdio>
+#include <memory>
+
+#include "apps/command_line.h"
+#include "apps/stop_flag.h"
+#include "apps/train_session.h"
+
+namespace diptych {
+
+namespace {
+
+struct TrainArguments {
+  std::string project;
+  std::string run = "main";
+  int64_t iterations = 0;
+  std::unique_ptr<SettingFlags> flags;
+};
+
+int train(const TrainArguments& a) {
+  const Project project = Project::open(a.project);
+  TrainRequest request;
+  request.settings = a.flags->resolve(project.settings());
+  request.run = a.run;
+  request.iterations = a.iterations;
+  StopFlag stop;
+  request.stop = [&] { return stop.requested(); };
+  request.at_risk = [&](int64_t iteration, int64_t saved) {
+    stop.set_messages(
+        str("finishing this iteration, then saving; press Ctrl-C again to quit at once and lose ",
+            iteration - saved, " iterations"),
+        str("quit without saving: ", iteration - saved, " iterations after ", saved, " are lost"));
+  };
+  request.at_risk(0, 0);
+  TrainSession session(project, request);
+  const TrainResult result = session.run();
+  std::printf("%s at iteration %s (%s new in %s), loss src %s dst %s\n",
+              result.stopped ? "stopped" : "done", format_count(result.last).c_str(),
+              format_count(result.last - result.first).c_str(),
+              format_duration(result.seconds).c_str(), format_number(result.src).c_str(),
+              format_number(result.dst).c_str());
+  std::printf("  model    %s\n  preview  %s\n  losses   %s\n", project.checkpoint().c_str(),
+              project.out("preview.png").c_str(), project.out("loss.png").c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, CommandChoice& choice) {
+  auto a = std::make_shared<TrainArguments>();
+  CLI::App* command = app.add_subcommand("train", "train the network; goes on where it stopped");
+  command->add_option("project", a->project, "project folder")->required()->type_name("PROJECT");
+  command->add_option("--iters", a->iterations, "iterations to do now; without it until stopped")
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000000}))
+      ->type_name("NUMBER");
+  command
+      ->add_option("--run", a->run, "name of the folder in runs/ for metrics and settings [main]")
+      ->type_name("NAME");
+  a->flags = std::make_unique<SettingFlags>(*command, "train");
+  command->footer(
+      "Ctrl-C finishes the iteration, saves and ends with exit code 0. Example:\n"
+      "diptych train me --iters 20000 --batch-size 4 --no-random-warp");
+  command->callback([a, &choice] { choice.run = [a] { return train(*a); }; });
+}
+
+}  // namespace diptych

@@ -1,0 +1,48 @@
+// From settings to the options of sampler and trainer, and from facesets to faces in memory.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <vector>
+
+#include "apps/project.h"
+#include "faces/sample/sampler.h"
+#include "models/saehd/trainer.h"
+
+namespace diptych {
+
+SaehdTrainOptions train_options(const Settings& settings);
+SampleOptions sample_options(const Settings& settings, Side side);
+
+// Active faces with their pictures. Throws InputError when there is none, or when every face shows
+// less of the head than `type` needs.
+std::vector<Face> load_faces(const std::filesystem::path& faceset, FaceType type);
+
+// Losses per face since the last save: mean and count.
+class LossTally {
+ public:
+  void add(const std::vector<int64_t>& faces, const std::vector<float>& losses);
+  // Adds them to the statistics in the faceset and starts anew.
+  void store(const std::filesystem::path& faceset);
+
+  struct Entry {
+    int64_t count = 0;
+    double sum = 0;
+  };
+
+  const std::map<int64_t, Entry>& entries() const { return entries_; }
+
+ private:
+  std::map<int64_t, Entry> entries_;
+};
+
+// Settings that a checkpoint remembers as text ("setting.batch_size"): those that steer the
+// numbers.
+Metadata remembered_settings(const Settings& settings);
+
+// Throws InputError when the checkpoint was made with other values of the keys that build the
+// model.
+void check_fixed_settings(const Safetensors& checkpoint, const Settings& settings);
+
+}  // namespace diptych
