@@ -31,10 +31,21 @@ double crop_scale(const MergeOptions& options) {
   return options.parity_dfl ? 1.0 + percent : 1.0 / (1.0 + percent);
 }
 
-cv::Mat cut(const cv::Mat& picture, int size) {
-  cv::Mat out;
-  cv::resize(picture, out, cv::Size(size, size), 0, 0, cv::INTER_CUBIC);
-  return out;
+// The crop's pixels that colour statistics count, CV_8UC1. What lies outside the frame is black by
+// construction and no colour of the face (under parity_dfl it counts).
+cv::Mat statistics_mask(const cv::Mat& frame,
+                        const cv::Mat& grid,
+                        const PredictedFace& face,
+                        const MergeTarget& target,
+                        bool parity_dfl) {
+  const int size = target.resolution;
+  cv::Mat reduced;
+  cv::resize(grid, reduced, cv::Size(size, size), 0, 0, cv::INTER_CUBIC);
+  const cv::Mat out = reduced > (parity_dfl ? 0.0 : 1.0 / 255);
+  if (parity_dfl) return out;
+  const cv::Mat seen =
+      pixels_on_frame(crop_matrix(face.landmarks, size, target.type), size, frame.size());
+  return seen.empty() ? out : cv::Mat(out & seen);
 }
 
 cv::Mat hull_on_crop(const cv::Mat& frame,
@@ -179,8 +190,7 @@ FaceLayer make_layer(const cv::Mat& frame,
     layer.roi = used + layer.roi.tl();
     layer.cover = layer.mask;
   }
-  const cv::Mat binary = grid.cols == size ? grid : cut(grid, size);
-  const cv::Mat local = binary > (parity ? 0.0 : 1.0 / 255);
+  const cv::Mat local = statistics_mask(frame, grid, face, target, parity);
   layer.colour = sample_back(coloured_face(face, local, options), matrix, layer.roi,
                              parity ? Outside::kBlack : Outside::kReplicate, !parity);
   limit_to_unit(layer.colour);

@@ -137,7 +137,26 @@ TEST_P(TransferModes, ParityStaysFinite) {
   EXPECT_LT(largest_difference(out.image, scene.frame), 255);
 }
 
+TEST_P(TransferModes, FacesCutByTheFrameAreNotDarkened) {
+  Scene scene;
+  scene.face = landmarks_at(10, 120, 130, 5);
+  const MergedFrame out = scene.merge(with(MergeMode::kOverlay, GetParam()), kTint);
+  const cv::Scalar want = cv::mean(scene.frame, out.mask == 255), got = face_mean(out);
+  for (int c = 0; c < 3; ++c) EXPECT_NEAR(got[c], want[c], 4) << "channel " << c;
+}
+
 INSTANTIATE_TEST_SUITE_P(MergeModes, TransferModes, ::testing::Values("rct", "lct", "mkl"));
+
+// The modes that draw random numbers draw the same ones in every frame: no flicker.
+TEST(MergeModes, RandomTransfersRepeat) {
+  const Scene scene;
+  for (const char* mode : {"idt", "sot"}) {
+    const MergeOptions options = with(MergeMode::kOverlay, mode);
+    EXPECT_EQ(
+        largest_difference(scene.merge(options, kTint).image, scene.merge(options, kTint).image), 0)
+        << mode;
+  }
+}
 
 TEST(MergeModes, NoTransferKeepsTheTint) {
   const Scene scene;

@@ -67,6 +67,21 @@ cv::Rect reach_of_crop(const cv::Matx23d& frame_to_crop, int size, cv::Size fram
   return bounds_in_frame(frame_to_crop, size, frame);
 }
 
+cv::Mat pixels_on_frame(const cv::Matx23d& frame_to_crop, int size, cv::Size frame) {
+  const cv::Matx23d back = invert(frame_to_crop);
+  cv::Mat out(size, size, CV_8UC1);
+  bool all = true;
+  for (int y = 0; y < size; ++y) {
+    for (int x = 0; x < size; ++x) {
+      const cv::Point2d p = transform(back, cv::Point2d(x, y));
+      const bool inside = p.x >= 0 && p.y >= 0 && p.x <= frame.width - 1 && p.y <= frame.height - 1;
+      out.at<uchar>(y, x) = inside ? 255 : 0;
+      all = all && inside;
+    }
+  }
+  return all ? cv::Mat() : out;
+}
+
 cv::Mat sample_crop(const cv::Mat& frame,
                     const cv::Matx23d& frame_to_crop,
                     int size,

@@ -17,6 +17,9 @@ cv::Mat sample_crop(const cv::Mat& frame,
                     int size,
                     bool area_aware);
 
+// (size,size) CV_8UC1: 255 where a crop pixel lies on the frame; empty when all of them do.
+cv::Mat pixels_on_frame(const cv::Matx23d& frame_to_crop, int size, cv::Size frame);
+
 // Rectangle of the frame that a (size,size) crop reaches, a margin of cubic taps included; may be
 // empty.
 cv::Rect reach_of_crop(const cv::Matx23d& frame_to_crop, int size, cv::Size frame);
