@@ -47,6 +47,19 @@ struct FrameRecord {
   std::string note;  // why there is doubt (rotated hit, no face, ...), empty if none
 };
 
+struct FrameFaces {
+  FrameRecord frame;
+  std::vector<Face> faces;
+};
+
+// What training has learned about a face.
+struct FaceLoss {
+  int64_t id = 0;
+  int64_t count = 0;  // how often it was seen
+  double mean = 0;
+};
+
+// Thread safe: calls are serialized. Another process may read while this one writes.
 class Faceset {
  public:
   // Opens an existing faceset; create() makes a new one and refuses to replace a file.
@@ -68,13 +81,21 @@ class Faceset {
   // One transaction per frame: the record and its faces appear together. Replaces an earlier record
   // of that frame.
   void put_frame(const FrameRecord& frame, const std::vector<Face>& faces);
+  // The same for several frames in one transaction: a commit waits for the disk once.
+  void put_frames(const std::vector<FrameFaces>& batch);
   bool has_frame(int64_t frame_index) const;  // extraction resumes by this
   std::vector<FrameRecord> frames() const;
 
   void set_state(const std::vector<int64_t>& ids, FaceState state);
   void set_mask(int64_t id, const std::vector<uint8_t>& png);
-  // Training statistics of a face: count and running mean of its loss.
+  // Takes back the newest set_state() or set_mask() that is not undone yet; false when there is
+  // none. The last 1000 edits are kept, over any number of sessions.
+  bool undo();
+  // Training statistics of a face: `count` more sightings with this mean loss.
   void add_loss(int64_t id, int64_t count, double mean_loss);
+  // The same for many faces in one transaction. Ids that are gone are passed over.
+  void add_losses(const std::vector<FaceLoss>& losses);
+  std::vector<FaceLoss> losses() const;  // of all faces that training has seen, worst first
   // Small text values: source path and hash, settings of the extraction, consent.
   void set_meta(const std::string& key, const std::string& value);
   std::optional<std::string> meta(const std::string& key) const;
