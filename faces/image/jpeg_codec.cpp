@@ -16,6 +16,8 @@ namespace diptych {
 
 namespace {
 
+constexpr uint64_t kMaxPixels = uint64_t{1} << 28;  // a small file can claim 65535 x 65535
+
 // libjpeg's error manager: keeps the first message and leaves by longjmp, because exceptions must
 // not pass through C frames. No object with a destructor lives between setjmp and longjmp.
 struct ErrorManager {
@@ -59,8 +61,8 @@ jpeg_error_mgr* install(ErrorManager* manager) {
   return &manager->base;
 }
 
-// 1 done, 0 other colour model, -1 failed. `out` exists before the setjmp, so no jump skips its
-// destructor.
+// 1 done, 0 other colour model or huge, -1 failed. `out` exists before the setjmp, so no jump skips
+// its destructor.
 int decompress(std::span<const uint8_t> bytes, bool grey, ErrorManager* manager, cv::Mat* out) {
   jpeg_decompress_struct codec;
   codec.err = install(manager);
@@ -72,7 +74,8 @@ int decompress(std::span<const uint8_t> bytes, bool grey, ErrorManager* manager,
   jpeg_mem_src(&codec, bytes.data(), bytes.size());
   jpeg_read_header(&codec, TRUE);
   const J_COLOR_SPACE model = codec.jpeg_color_space;
-  if ((model != JCS_GRAYSCALE && model != JCS_YCbCr && model != JCS_RGB) ||
+  const bool huge = uint64_t{codec.image_width} * codec.image_height > kMaxPixels;
+  if (huge || (model != JCS_GRAYSCALE && model != JCS_YCbCr && model != JCS_RGB) ||
       (model == JCS_RGB && grey)) {
     jpeg_destroy_decompress(&codec);
     return 0;

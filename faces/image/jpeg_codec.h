@@ -13,7 +13,7 @@
 namespace diptych {
 
 // BGR or grey, 8 bits, as stored (not turned). Nothing for colour models other than grey and YCbCr
-// or RGB (print CMYK). InputError for coded data that cannot be right.
+// or RGB (print CMYK), and above 2^28 pixels. InputError for coded data that cannot be right.
 std::optional<cv::Mat> decompress_jpeg(std::span<const uint8_t> bytes,
                                        const std::string& name,
                                        bool grey);

@@ -210,6 +210,7 @@ TEST(ImageFolder, OnePictureIsASourceOfOneFrame) {
   write_image(folder / "a.jpg", numbered_picture(5));
   const auto source = open_frame_source(folder / "a.jpg");
   EXPECT_EQ(read_all(*source).size(), 1u);
+  EXPECT_HAS(open_error(folder / "none.jpg"), "cannot be opened");
 }
 
 }  // namespace

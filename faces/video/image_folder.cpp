@@ -67,8 +67,12 @@ ImageFolder::ImageFolder(const std::filesystem::path& path, const SourceOptions&
     : options_(options) {
   DIPTYCH_CHECK(options.folder_fps.num > 0 && options.folder_fps.den > 0,
                 "ImageFolder: frame rate ", options.folder_fps.num, "/", options.folder_fps.den);
-  files_ = std::filesystem::is_directory(path) ? list_pictures(path)
-                                               : std::vector<std::filesystem::path>{path};
+  if (std::filesystem::is_directory(path)) {
+    files_ = list_pictures(path);
+  } else {
+    files_ = {path};
+    options_.damage = DamagePolicy::kThrow;  // nothing is left to go on with
+  }
   if (files_.empty()) {
     throw InputError(path.string(), "holds no pictures", "Put JPEG or PNG files into it");
   }

@@ -8,7 +8,8 @@ namespace diptych {
 // Pictures (see is_image_name) directly in the folder, hidden files left out, sorted so that
 // frame2 comes before frame10; or one picture. Frame n has pts n in ticks of 1/folder_fps. Sizes
 // may differ from picture to picture. InputError: no such folder, no picture in it. A broken
-// picture: by the damage policy an InputError, or a warning and the index is left out.
+// picture: by the damage policy an InputError, or a warning and the index is left out; a single
+// picture is always an InputError.
 class ImageFolder : public FrameSource {
  public:
   explicit ImageFolder(const std::filesystem::path& path, const SourceOptions& options = {});
