@@ -26,8 +26,8 @@ void check_faceset(const FrameSource& dst, const Faceset& faces) {
 
 }  // namespace
 
-FrameFaces faces_by_frame(const Faceset& faces) {
-  FrameFaces out;
+FacesByFrame faces_by_frame(const Faceset& faces) {
+  FacesByFrame out;
   for (const Face& face : faces.load_all(false)) {
     out[face.frame_index].push_back(face.source_landmarks);
   }

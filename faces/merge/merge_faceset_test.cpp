@@ -46,7 +46,7 @@ class MergeFaceset : public ::testing::Test {
 
 TEST_F(MergeFaceset, FacesAreFoundByFrame) {
   fill(160, 96);
-  const FrameFaces found = faces_by_frame(faces_);
+  const FacesByFrame found = faces_by_frame(faces_);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found.at(2).size(), 2u);
   EXPECT_EQ(found.at(5).size(), 1u);

@@ -61,7 +61,7 @@ class Worker {
 class VideoMerge {
  public:
   VideoMerge(FrameSource& dst,
-             const FrameFaces& faces,
+             const FacesByFrame& faces,
              const MergeModel& model,
              const MergeOptions& options,
              const MergeOutput& output)
@@ -83,7 +83,7 @@ class VideoMerge {
   bool stop_requested() const { return output_.stop && output_.stop(); }
 
   FrameSource& dst_;
-  const FrameFaces& faces_;
+  const FacesByFrame& faces_;
   const MergeModel& model_;
   const MergeOptions& options_;
   const MergeOutput& output_;
@@ -275,7 +275,7 @@ MergeSummary VideoMerge::run() {
 
 }  // namespace
 
-cv::Point2d face_motion(const FrameFaces& faces, int64_t frame, FaceType type) {
+cv::Point2d face_motion(const FacesByFrame& faces, int64_t frame, FaceType type) {
   cv::Point2d centre[3];
   double side = 0;
   for (int i = 0; i < 3; ++i) {
@@ -292,7 +292,7 @@ cv::Point2d face_motion(const FrameFaces& faces, int64_t frame, FaceType type) {
 }
 
 MergeSummary merge_video(FrameSource& dst,
-                         const FrameFaces& faces,
+                         const FacesByFrame& faces,
                          const MergeModel& model,
                          const MergeOptions& options,
                          const MergeOutput& output) {

@@ -20,10 +20,10 @@ namespace diptych {
 class Faceset;
 
 // Landmarks of the faces of each frame, by frame index; in a frame, later faces lie on top.
-using FrameFaces = std::map<int64_t, std::vector<Landmarks>>;
+using FacesByFrame = std::map<int64_t, std::vector<Landmarks>>;
 
 // The active faces of a faceset, in its order.
-FrameFaces faces_by_frame(const Faceset& faces);
+FacesByFrame faces_by_frame(const Faceset& faces);
 
 // The model that predicts.
 struct MergeModel {
@@ -74,7 +74,7 @@ struct MergeSummary {
 // Errors: InputError for the files; Error naming the frame when a prediction is not finite, has the
 // wrong size, or the landmarks are degenerate.
 MergeSummary merge_video(FrameSource& dst,
-                         const FrameFaces& faces,
+                         const FacesByFrame& faces,
                          const MergeModel& model,
                          const MergeOptions& options,
                          const MergeOutput& output);
@@ -89,6 +89,6 @@ MergeSummary merge_video(FrameSource& dst,
 // Path over two frames of the centre of a face's crop, for motion blur: from the frame before to
 // the frame after. Zero unless all three frames have exactly one face, and across a cut (a jump of
 // more than half a crop).
-cv::Point2d face_motion(const FrameFaces& faces, int64_t frame, FaceType type);
+cv::Point2d face_motion(const FacesByFrame& faces, int64_t frame, FaceType type);
 
 }  // namespace diptych

@@ -61,7 +61,7 @@ class MergeVideo : public ::testing::Test {
 
   TestFolder folder_;
   Clip clip_;
-  FrameFaces faces_;
+  FacesByFrame faces_;
   MergeModel model_;
   MergeOptions options_;
   MergeOutput output_;
@@ -328,30 +328,30 @@ TEST_F(MergeVideo, PicturesKeepTheirNames) {
 }
 
 TEST(FaceMotion, IsThePathOverTwoFrames) {
-  const FrameFaces faces = {{1, {landmarks_at(100, 100, 80)}},
-                            {2, {landmarks_at(103, 100, 80)}},
-                            {3, {landmarks_at(107, 102, 80)}}};
+  const FacesByFrame faces = {{1, {landmarks_at(100, 100, 80)}},
+                              {2, {landmarks_at(103, 100, 80)}},
+                              {3, {landmarks_at(107, 102, 80)}}};
   const cv::Point2d motion = face_motion(faces, 2, FaceType::kFull);
   EXPECT_NEAR(motion.x, 7, 1e-6);
   EXPECT_NEAR(motion.y, 2, 1e-6);
 }
 
 TEST(FaceMotion, IsZeroAtTheEnds) {
-  const FrameFaces faces = {{1, {landmarks_at(100, 100, 80)}}, {2, {landmarks_at(103, 100, 80)}}};
+  const FacesByFrame faces = {{1, {landmarks_at(100, 100, 80)}}, {2, {landmarks_at(103, 100, 80)}}};
   EXPECT_EQ(face_motion(faces, 2, FaceType::kFull), cv::Point2d(0, 0));
 }
 
 TEST(FaceMotion, IsZeroAcrossACut) {
-  const FrameFaces faces = {{1, {landmarks_at(100, 100, 80)}},
-                            {2, {landmarks_at(103, 100, 80)}},
-                            {3, {landmarks_at(307, 102, 80)}}};
+  const FacesByFrame faces = {{1, {landmarks_at(100, 100, 80)}},
+                              {2, {landmarks_at(103, 100, 80)}},
+                              {3, {landmarks_at(307, 102, 80)}}};
   EXPECT_EQ(face_motion(faces, 2, FaceType::kFull), cv::Point2d(0, 0));
 }
 
 TEST(FaceMotion, IsZeroWithSeveralFaces) {
-  const FrameFaces faces = {{1, {landmarks_at(100, 100, 80)}},
-                            {2, {landmarks_at(103, 100, 80), landmarks_at(203, 100, 80)}},
-                            {3, {landmarks_at(107, 102, 80)}}};
+  const FacesByFrame faces = {{1, {landmarks_at(100, 100, 80)}},
+                              {2, {landmarks_at(103, 100, 80), landmarks_at(203, 100, 80)}},
+                              {3, {landmarks_at(107, 102, 80)}}};
   EXPECT_EQ(face_motion(faces, 2, FaceType::kFull), cv::Point2d(0, 0));
 }
 
