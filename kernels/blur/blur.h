@@ -9,10 +9,9 @@
 //   soft_mask   y = 2 * clip(G(m), 0, 0.5)
 //   blur_out    y = t m + (N / D) (1 - m),  N = G(t (1 - m)), D = 1 - G(m), 1 where D is 0
 //               t (N,H,W,C), m (N,H,W,1): fills the outside of the mask with its blurred self
-// Two 1-D passes: FLOPs 4 * size * N*H*W*C. Workspace one f32 copy of x.
-// Errors: rank, shapes or dtypes that do not fit; sigma not above 0 or above kMaxBlurSigma.
-// x and y must not overlap, except for soft_mask and blur_out, which read all before they write.
-// SPDX-License-Identifier: MIT
+// Two 1-D passes: FLOPs 4 * size * N*H*W*C. Workspace: a few rows per thread; blur_out a
+// copy of t and m as well. Errors: rank, shapes or dtypes that do not fit; sigma not above 0 or
+// above kMaxBlurSigma. Outputs must not overlap inputs. SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/stream.h"

@@ -6,11 +6,11 @@
 //   cs = (2 g*(xy) - 2ab + C2) / (g*(x^2 + y^2) - a^2 - b^2 + C2)     C2 = 0.03^2
 //   loss[n,c] = (1 - mean over the map of l*cs) / 2
 //   P = H - f + 1, Q = W - f + 1
-// The filter is separable, in f32. Taps below 1e-12 of the largest one in 2-D (farther than about
-// 11 pixels from the centre) are left out: they are below the rounding of any sum here.
-// Backward is with respect to the prediction only; the target is data. Forward keeps the three
-// partial derivatives of l*cs (with respect to b, g*(xy), g*(x^2+y^2)) in `saved`; backward filters
-// them back:
+// The filter is separable, in f32. Taps below 1e-12 of the largest one (farther than 11.2 from the
+// centre) are left out: they are far below the rounding of any sum here. Means are summed in
+// double. Backward is with respect to the prediction only; the target is data. Forward keeps the
+// three partial derivatives of l*cs (with respect to b, g*(xy), g*(x^2+y^2)) in `saved`; backward
+// filters them back:
 //   dy = dloss/(-2 P Q) * ( gT*s0 + x gT*s1 + 2 y gT*s2 )
 // FLOPs about 2 * taps * 2 * 4 * N*H*W*C forward and 3/4 of it backward.
 // All f32. Errors: rank, shapes, dtypes that do not fit; a window larger than the picture.
