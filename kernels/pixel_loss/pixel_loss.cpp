@@ -1,85 +1,50 @@
-// pixel_loss: checks, and the loop over samples.
+// pixel_loss: checks.
 // SPDX-License-Identifier: MIT
 #include "kernels/pixel_loss/pixel_loss.h"
 
-#include "kernels/common/parallel.h"
 #include "kernels/pixel_loss/pixel_loss_cpu.h"
 
 namespace diptych {
 
-void check_same(
-    const char* op, const View& a, const char* a_name, const View& b, const char* b_name) {
-  DIPTYCH_CHECK(
-      a.shape == b.shape && a.shape.rank() >= 1 && a.dtype == DType::kF32 && b.dtype == DType::kF32,
-      op, ": ", a_name, ' ', a, ", ", b_name, ' ', b, "; expected one shape (N,...), f32");
-}
-
-void check_per_sample(const char* op, const View& x, const View& loss) {
-  DIPTYCH_CHECK(loss.shape == Shape{x.shape[0]} && loss.dtype == DType::kF32 && x.shape.numel() > 0,
-                op, ": x ", x, ", one value per sample ", loss,
-                "; expected (N) f32 and samples that are not empty");
-}
-
-void check_mask(const char* op, const View& x, const View& mask) {
-  const Shape& s = x.shape;
-  DIPTYCH_CHECK(
-      s.rank() == 4 && mask.shape == (Shape{s[0], s[1], s[2], 1}) && mask.dtype == DType::kF32, op,
-      ": x ", x, ", mask ", mask, "; expected x (N,H,W,C) and mask (N,H,W,1) f32");
-}
-
 namespace {
 
-struct Sizes {
-  int64_t samples, pixels, channels, values;
-};
-
-Sizes sizes_of(const View& x, const View& mask) {
-  const int64_t n = x.shape[0], values = x.shape.numel() / n,
-                channels = mask.defined() ? x.shape.last() : 1;
-  return {n, values / channels, channels, values};
+void check_pair(const char* op, View a, View b) {
+  DIPTYCH_CHECK(a.shape.rank() >= 1 && a.shape == b.shape, op, ": expected one shape (N,...), got ",
+                a, " and ", b);
+  DIPTYCH_CHECK(a.dtype == DType::kF32 && b.dtype == DType::kF32, op, ": expected f32, got ", a,
+                " and ", b);
+  DIPTYCH_CHECK(a.shape[0] == 0 || a.shape.numel() > 0, op, ": samples of ", a, " are empty");
 }
 
-void check_error(const char* op, const View& t, const View& p, const View& mask, const View& loss) {
-  check_same(op, t, "target", p, "prediction");
-  check_per_sample(op, p, loss);
-  if (mask.defined()) check_mask(op, p, mask);
+void check_loss(const char* op, View x, View loss) {
+  DIPTYCH_CHECK(loss.shape == Shape{x.shape[0]} && loss.dtype == DType::kF32, op,
+                ": one f32 value per sample of ", x, ", got ", loss);
 }
 
-void error_forward(const char* op, ErrorPower power, View t, View p, View mask, MutView loss) {
-  check_error(op, t, p, mask, loss);
-  const Sizes s = sizes_of(p, mask);
-  parallel_for(s.samples, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
-      const float* m = mask.defined() ? mask.as<float>() + n * s.pixels : nullptr;
-      const double sum = pixel_error_sum(power, t.as<float>() + n * s.values,
-                                         p.as<float>() + n * s.values, m, s.pixels, s.channels);
-      loss.as<float>()[n] = static_cast<float>(sum / static_cast<double>(s.values));
-    }
-  });
+void check_mask(const char* op, View x, View mask) {
+  const bool fits = x.shape.rank() == 4 &&
+                    mask.shape == Shape{x.shape[0], x.shape[1], x.shape[2], 1} &&
+                    mask.dtype == DType::kF32;
+  DIPTYCH_CHECK(fits, op, ": mask is ", mask, " for ", x, ", expected (N,H,W,1) f32");
 }
 
-void error_backward(
-    const char* op, ErrorPower power, View t, View p, View mask, View dloss, GradView dp) {
-  check_error(op, t, p, mask, dloss);
-  check_same(op, p, "prediction", dp, "dprediction");
-  const Sizes s = sizes_of(p, mask);
-  parallel_for(s.samples, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
-      const float* m = mask.defined() ? mask.as<float>() + n * s.pixels : nullptr;
-      const auto factor = static_cast<float>(static_cast<double>(dloss.as<float>()[n]) /
-                                             static_cast<double>(s.values));
-      pixel_error_gradient(power, factor, t.as<float>() + n * s.values,
-                           p.as<float>() + n * s.values, m, s.pixels, s.channels,
-                           dp.as<float>() + n * s.values, dp.accumulate());
-    }
-  });
+void check_error(const char* op, View target, View prediction, View mask, View loss) {
+  check_pair(op, target, prediction);
+  check_loss(op, target, loss);
+  if (mask.defined()) check_mask(op, target, mask);
+}
+
+void check_picture(const char* op, View x, View loss) {
+  DIPTYCH_CHECK(x.shape.rank() == 4 && x.dtype == DType::kF32, op, ": expected (N,H,W,C) f32, got ",
+                x);
+  check_loss(op, x, loss);
 }
 
 }  // namespace
 
-void squared_error_forward(
-    [[maybe_unused]] Stream& stream, View target, View prediction, View mask, MutView loss) {
-  error_forward("squared_error_forward", ErrorPower::kSquare, target, prediction, mask, loss);
+void squared_error_forward(Stream& stream, View target, View prediction, View mask, MutView loss) {
+  check_error("squared_error_forward", target, prediction, mask, loss);
+  pixel_error_cpu(stream, PixelError::kSquared, target, prediction, mask, loss);
 }
 
 void squared_error_backward([[maybe_unused]] Stream& stream,
@@ -88,13 +53,14 @@ void squared_error_backward([[maybe_unused]] Stream& stream,
                             View mask,
                             View dloss,
                             GradView dprediction) {
-  error_backward("squared_error_backward", ErrorPower::kSquare, target, prediction, mask, dloss,
-                 dprediction);
+  check_error("squared_error_backward", target, prediction, mask, dloss);
+  check_pair("squared_error_backward", target, dprediction);
+  pixel_error_backward_cpu(PixelError::kSquared, target, prediction, mask, dloss, dprediction);
 }
 
-void absolute_error_forward(
-    [[maybe_unused]] Stream& stream, View target, View prediction, View mask, MutView loss) {
-  error_forward("absolute_error_forward", ErrorPower::kAbsolute, target, prediction, mask, loss);
+void absolute_error_forward(Stream& stream, View target, View prediction, View mask, MutView loss) {
+  check_error("absolute_error_forward", target, prediction, mask, loss);
+  pixel_error_cpu(stream, PixelError::kAbsolute, target, prediction, mask, loss);
 }
 
 void absolute_error_backward([[maybe_unused]] Stream& stream,
@@ -103,28 +69,60 @@ void absolute_error_backward([[maybe_unused]] Stream& stream,
                              View mask,
                              View dloss,
                              GradView dprediction) {
-  error_backward("absolute_error_backward", ErrorPower::kAbsolute, target, prediction, mask, dloss,
-                 dprediction);
+  check_error("absolute_error_backward", target, prediction, mask, dloss);
+  check_pair("absolute_error_backward", target, dprediction);
+  pixel_error_backward_cpu(PixelError::kAbsolute, target, prediction, mask, dloss, dprediction);
 }
 
 void mul_mask_forward([[maybe_unused]] Stream& stream, View x, View mask, MutView y) {
-  check_same("mul_mask_forward", x, "x", y, "y");
+  check_pair("mul_mask_forward", x, y);
   check_mask("mul_mask_forward", x, mask);
-  const int64_t c = x.shape.last();
-  parallel_for(mask.shape.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
-    mul_mask_rows(x.as<float>() + begin * c, mask.as<float>() + begin, end - begin, c,
-                  y.as<float>() + begin * c, false);
-  });
+  mul_mask_cpu(x, mask, {y, GradMode::kOverwrite});
 }
 
 void mul_mask_backward([[maybe_unused]] Stream& stream, View dy, View mask, GradView dx) {
-  check_same("mul_mask_backward", dy, "dy", dx, "dx");
+  check_pair("mul_mask_backward", dy, dx);
   check_mask("mul_mask_backward", dy, mask);
-  const int64_t c = dy.shape.last();
-  parallel_for(mask.shape.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
-    mul_mask_rows(dy.as<float>() + begin * c, mask.as<float>() + begin, end - begin, c,
-                  dx.as<float>() + begin * c, dx.accumulate());
-  });
+  mul_mask_cpu(dy, mask, dx);
+}
+
+void bce_logits_forward(Stream& stream, View logits, View labels, MutView loss) {
+  check_pair("bce_logits_forward", logits, labels);
+  check_loss("bce_logits_forward", logits, loss);
+  bce_cpu(stream, logits, labels, 0, loss);
+}
+
+void bce_logits_forward(Stream& stream, View logits, float label, MutView loss) {
+  check_pair("bce_logits_forward", logits, logits);
+  check_loss("bce_logits_forward", logits, loss);
+  bce_cpu(stream, logits, {}, label, loss);
+}
+
+void bce_logits_backward(
+    [[maybe_unused]] Stream& stream, View logits, View labels, View dloss, GradView dlogits) {
+  check_pair("bce_logits_backward", logits, labels);
+  check_pair("bce_logits_backward", logits, dlogits);
+  check_loss("bce_logits_backward", logits, dloss);
+  bce_backward_cpu(logits, labels, 0, dloss, dlogits);
+}
+
+void bce_logits_backward(
+    [[maybe_unused]] Stream& stream, View logits, float label, View dloss, GradView dlogits) {
+  check_pair("bce_logits_backward", logits, dlogits);
+  check_loss("bce_logits_backward", logits, dloss);
+  bce_backward_cpu(logits, {}, label, dloss, dlogits);
+}
+
+void total_variation_forward(Stream& stream, TotalVariation form, View x, MutView loss) {
+  check_picture("total_variation_forward", x, loss);
+  total_variation_cpu(stream, form, x, loss);
+}
+
+void total_variation_backward(
+    Stream& stream, TotalVariation form, View x, View dloss, GradView dx) {
+  check_picture("total_variation_backward", x, dloss);
+  check_pair("total_variation_backward", x, dx);
+  total_variation_backward_cpu(stream, form, x, dloss, dx);
 }
 
 }  // namespace diptych

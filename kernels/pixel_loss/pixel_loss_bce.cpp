@@ -1,76 +1,47 @@
-// Binary cross-entropy with logits: small maps, plain loops in double.
+// Binary cross-entropy with logits on the CPU, in double: logit maps have one channel.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/pixel_loss/pixel_loss.h"
 #include "kernels/pixel_loss/pixel_loss_cpu.h"
 
 namespace diptych {
 
-namespace {
-
-// label(i) is the label of value i.
-template <class Label>
-void forward(View logits, const Label& label, MutView loss) {
-  const int64_t n = logits.shape[0], values = logits.shape.numel() / n;
-  const float* z = logits.as<float>();
-  for (int64_t s = 0; s < n; ++s) {
+void bce_cpu(Stream& stream, View logits, View labels, float label, MutView loss) {
+  const int64_t samples = logits.shape[0];
+  const int64_t length = samples == 0 ? 1 : logits.shape.numel() / samples;
+  const float* const z = logits.as<float>();
+  const float* const q = labels.defined() ? labels.as<float>() : nullptr;
+  const auto block = [&](int64_t sample, int64_t b) {
+    const int64_t first = sample * length + b * kReduceBlock;
+    const int64_t end = sample * length + std::min(length, (b + 1) * kReduceBlock);
     double sum = 0;
-    for (int64_t i = s * values; i < (s + 1) * values; ++i) {
-      const double x = z[i];
-      // max written so that a NaN stays one
-      sum += (x < 0 ? 0.0 : x) - x * label(i) + std::log1p(std::exp(-std::fabs(x)));
+    for (int64_t i = first; i < end; ++i) {
+      const double logit = z[i], wanted = q ? q[i] : label;
+      const double positive = logit < 0 ? 0 : logit;  // NaN stays
+      sum += positive - logit * wanted + std::log1p(std::exp(-std::abs(logit)));
     }
-    loss.as<float>()[s] = static_cast<float>(sum / static_cast<double>(values));
-  }
+    return sum;
+  };
+  sum_pieces(stream, samples, blocks_of(length), 1.0 / static_cast<double>(length),
+             loss.as<float>(), block);
 }
 
-template <class Label>
-void backward(View logits, const Label& label, View dloss, GradView dlogits) {
-  const int64_t n = logits.shape[0], values = logits.shape.numel() / n;
-  const float* z = logits.as<float>();
-  float* out = dlogits.as<float>();
-  for (int64_t i = 0; i < n * values; ++i) {
-    const double p = 1.0 / (1.0 + std::exp(-static_cast<double>(z[i])));
-    const double g = dloss.as<float>()[i / values] * (p - label(i)) / static_cast<double>(values);
-    out[i] = static_cast<float>(dlogits.accumulate() ? out[i] + g : g);
-  }
-}
-
-}  // namespace
-
-void bce_logits_forward([[maybe_unused]] Stream& stream, View logits, View labels, MutView loss) {
-  check_same("bce_logits_forward", logits, "logits", labels, "labels");
-  check_per_sample("bce_logits_forward", logits, loss);
-  const float* q = labels.as<float>();
-  forward(
-      logits, [q](int64_t i) { return static_cast<double>(q[i]); }, loss);
-}
-
-void bce_logits_forward([[maybe_unused]] Stream& stream, View logits, float label, MutView loss) {
-  check_same("bce_logits_forward", logits, "logits", logits, "logits");
-  check_per_sample("bce_logits_forward", logits, loss);
-  forward(
-      logits, [label](int64_t) { return static_cast<double>(label); }, loss);
-}
-
-void bce_logits_backward(
-    [[maybe_unused]] Stream& stream, View logits, View labels, View dloss, GradView dlogits) {
-  check_same("bce_logits_backward", logits, "logits", labels, "labels");
-  check_same("bce_logits_backward", logits, "logits", dlogits, "dlogits");
-  check_per_sample("bce_logits_backward", logits, dloss);
-  const float* q = labels.as<float>();
-  backward(
-      logits, [q](int64_t i) { return static_cast<double>(q[i]); }, dloss, dlogits);
-}
-
-void bce_logits_backward(
-    [[maybe_unused]] Stream& stream, View logits, float label, View dloss, GradView dlogits) {
-  check_same("bce_logits_backward", logits, "logits", dlogits, "dlogits");
-  check_per_sample("bce_logits_backward", logits, dloss);
-  backward(
-      logits, [label](int64_t) { return static_cast<double>(label); }, dloss, dlogits);
+void bce_backward_cpu(View logits, View labels, float label, View dloss, GradView dlogits) {
+  const int64_t samples = logits.shape[0];
+  const int64_t length = samples == 0 ? 1 : logits.shape.numel() / samples;
+  const float *const z = logits.as<float>(), *const up = dloss.as<float>();
+  const float* const q = labels.defined() ? labels.as<float>() : nullptr;
+  float* const to = dlogits.as<float>();
+  parallel_for(samples * length, kRowGrain / 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const double probability = 1.0 / (1.0 + std::exp(-static_cast<double>(z[i])));
+      const double wanted = q ? q[i] : label;
+      const double slope = static_cast<double>(up[i / length]) / static_cast<double>(length) *
+                           (probability - wanted);
+      to[i] = static_cast<float>(dlogits.accumulate() ? to[i] + slope : slope);
+    }
+  });
 }
 
 }  // namespace diptych

@@ -1,4 +1,5 @@
-// pixel_loss on the CPU: rows of one sample. Sums go over chunks of f32 differences into double.
+// Squared and absolute error and the mask product on the CPU. The mask is spread over the channels
+// chunk by chunk, next to the arithmetic, so the picture passes through memory once.
 // SPDX-License-Identifier: MIT
 #include "kernels/pixel_loss/pixel_loss_cpu.h"
 
@@ -6,134 +7,148 @@
 #include <cmath>
 
 #include "kernels/common/cpu_clones.h"
+#include "kernels/reduce/reduce_rows.h"
 
 namespace diptych {
 
 namespace {
 
-constexpr int64_t kChunk = 1536;  // values: a multiple of 3 channels, 6 KiB
+DIPTYCH_CPU_CLONES void subtract_row(const float* a, const float* b, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = a[i] - b[i];
+}
 
-// The mask repeated for each channel, so that the loops over values stay plain.
-DIPTYCH_CPU_CLONES void spread(const float* mask, int64_t pixels, int64_t channels, float* out) {
-  if (channels == 3) {
-    for (int64_t i = 0; i < pixels; ++i) out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = mask[i];
+DIPTYCH_CPU_CLONES void multiply_row(const float* a, const float* b, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = a[i] * b[i];
+}
+
+DIPTYCH_CPU_CLONES void absolute_row(float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = std::abs(y[i]);
+}
+
+// factor * m * m * d
+DIPTYCH_CPU_CLONES void square_slope_row(
+    float factor, const float* m, const float* d, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = factor * (m[i] * (m[i] * d[i]));
+}
+
+// factor * m * sign(m * d); NaN stays
+DIPTYCH_CPU_CLONES void absolute_slope_row(
+    float factor, const float* m, const float* d, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float u = m[i] * d[i];
+    const float sign = u > 0.0f ? 1.0f : (u < 0.0f ? -1.0f : u);  // u is 0 or NaN here
+    y[i] = factor * (m[i] * sign);
+  }
+}
+
+// out[i] = mask of the pixel of element first + i
+void spread_mask(const float* mask, int64_t channels, int64_t first, float* out, int64_t n) {
+  if (channels == 1) {
+    std::copy_n(mask + first, n, out);
     return;
   }
-  for (int64_t i = 0; i < pixels; ++i) {
-    for (int64_t c = 0; c < channels; ++c) out[i * channels + c] = mask[i];
+  int64_t pixel = first / channels, left = channels - first % channels;
+  for (int64_t i = 0; i < n;) {
+    const int64_t run = std::min(left, n - i);
+    for (int64_t k = 0; k < run; ++k) out[i + k] = mask[pixel];
+    i += run;
+    left = channels;
+    ++pixel;
   }
 }
 
-// Sixteen lanes of double, added in a fixed order: vectorises, and the bits do not depend on the
-// CPU's width.
-template <class Term>
-inline double lane_sum(int64_t n, const Term& term) {
-  double lanes[16] = {};
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    for (int64_t l = 0; l < 16; ++l) lanes[l] += term(i + l);
+struct Sizes {
+  int64_t samples, length, channels, pixels;  // length: elements of a sample
+
+  explicit Sizes(const Shape& x)
+      : samples(x[0]),
+        length(samples == 0 ? 0 : x.numel() / samples),
+        channels(x.rank() == 4 ? x[3] : 1),
+        pixels(length / channels) {}
+};
+
+// The mask of a chunk, or ones.
+const float* mask_row(
+    View mask, const Sizes& s, int64_t sample, int64_t first, float* buffer, int64_t n) {
+  if (mask.defined()) {
+    spread_mask(mask.as<float>() + sample * s.pixels, s.channels, first, buffer, n);
+  } else {
+    std::fill_n(buffer, n, 1.0f);
   }
-  for (; i < n; ++i) lanes[0] += term(i);
-  double sum = 0;
-  for (double lane : lanes) sum += lane;
-  return sum;
-}
-
-DIPTYCH_CPU_CLONES double square_sum(const float* t, const float* p, const float* m, int64_t n) {
-  return lane_sum(n, [&](int64_t i) {
-    const double d = static_cast<double>(m[i]) * (static_cast<double>(t[i]) - p[i]);
-    return d * d;
-  });
-}
-
-DIPTYCH_CPU_CLONES double abs_sum(const float* t, const float* p, const float* m, int64_t n) {
-  return lane_sum(n, [&](int64_t i) {
-    return std::fabs(static_cast<double>(m[i]) * (static_cast<double>(t[i]) - p[i]));
-  });
-}
-
-DIPTYCH_CPU_CLONES void square_gradient(
-    float factor, const float* t, const float* p, const float* m, int64_t n, float* out) {
-  for (int64_t i = 0; i < n; ++i) out[i] = 2.0f * factor * m[i] * m[i] * (p[i] - t[i]);
-}
-
-DIPTYCH_CPU_CLONES void abs_gradient(
-    float factor, const float* t, const float* p, const float* m, int64_t n, float* out) {
-  for (int64_t i = 0; i < n; ++i) {
-    const float d = p[i] - t[i], size = factor * std::fabs(m[i]);
-    // d != d lets a NaN through; at 0 the slope is 0.
-    out[i] = d > 0 ? size : (d < 0 ? -size : d * size);
-  }
-}
-
-DIPTYCH_CPU_CLONES void multiply(const float* x, const float* m, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * m[i];
-}
-
-DIPTYCH_CPU_CLONES void add_to(const float* x, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] += x[i];
-}
-
-// Calls body(first value, count, mask per value) chunk by chunk.
-template <class Body>
-void for_each_chunk(const float* mask, int64_t pixels, int64_t channels, const Body& body) {
-  alignas(64) float spread_mask[kChunk];
-  const int64_t step = std::max<int64_t>(1, kChunk / channels);
-  if (!mask) std::fill_n(spread_mask, kChunk, 1.0f);
-  for (int64_t at = 0; at < pixels; at += step) {
-    const int64_t count = std::min(step, pixels - at);
-    if (mask) spread(mask + at, count, channels, spread_mask);
-    body(at * channels, count * channels, static_cast<const float*>(spread_mask));
-  }
+  return buffer;
 }
 
 }  // namespace
 
-double pixel_error_sum(ErrorPower power,
-                       const float* t,
-                       const float* p,
-                       const float* mask,
-                       int64_t pixels,
-                       int64_t channels) {
-  double sum = 0;
-  for_each_chunk(mask, pixels, channels, [&](int64_t at, int64_t n, const float* m) {
-    sum += power == ErrorPower::kSquare ? square_sum(t + at, p + at, m, n)
-                                        : abs_sum(t + at, p + at, m, n);
-  });
-  return sum;
-}
-
-void pixel_error_gradient(ErrorPower power,
-                          float factor,
-                          const float* t,
-                          const float* p,
-                          const float* mask,
-                          int64_t pixels,
-                          int64_t channels,
-                          float* dp,
-                          bool accumulate) {
-  for_each_chunk(mask, pixels, channels, [&](int64_t at, int64_t n, const float* m) {
-    alignas(64) float buffer[kChunk];
-    float* out = accumulate ? buffer : dp + at;
-    if (power == ErrorPower::kSquare) {
-      square_gradient(factor, t + at, p + at, m, n, out);
-    } else {
-      abs_gradient(factor, t + at, p + at, m, n, out);
+void pixel_error_cpu(
+    Stream& stream, PixelError kind, View target, View prediction, View mask, MutView loss) {
+  const Sizes s(target.shape);
+  const float *const t = target.as<float>(), *const p = prediction.as<float>();
+  const auto block = [&](int64_t sample, int64_t b) {
+    alignas(64) float difference[kRowChunk], spread[kRowChunk];
+    const int64_t end = std::min(s.length, (b + 1) * kReduceBlock);
+    double sum = 0;
+    for (int64_t i = b * kReduceBlock; i < end; i += kRowChunk) {
+      const int64_t n = std::min(kRowChunk, end - i), at = sample * s.length + i;
+      subtract_row(t + at, p + at, difference, n);
+      if (mask.defined())
+        multiply_row(difference, mask_row(mask, s, sample, i, spread, n), difference, n);
+      if (kind == PixelError::kSquared) {
+        sum += dot_row(difference, difference, n);
+      } else {
+        absolute_row(difference, n);
+        sum += sum_row(difference, n);
+      }
     }
-    if (accumulate) add_to(buffer, n, dp + at);
+    return sum;
+  };
+  sum_pieces(stream, s.samples, blocks_of(s.length), 1.0 / static_cast<double>(s.length),
+             loss.as<float>(), block);
+}
+
+void pixel_error_backward_cpu(
+    PixelError kind, View target, View prediction, View mask, View dloss, GradView dprediction) {
+  const Sizes s(target.shape);
+  const float *const t = target.as<float>(), *const p = prediction.as<float>();
+  const float* const up = dloss.as<float>();
+  float* const to = dprediction.as<float>();
+  const int64_t blocks = blocks_of(s.length);
+  parallel_for(s.samples * blocks, 2, [&](int64_t begin, int64_t finish) {
+    alignas(64) float difference[kRowChunk], spread[kRowChunk], out[kRowChunk];
+    for (int64_t k = begin; k < finish; ++k) {
+      const int64_t sample = k / blocks, first = k % blocks * kReduceBlock;
+      const int64_t end = std::min(s.length, first + kReduceBlock);
+      const double slope = kind == PixelError::kSquared ? 2.0 : 1.0;
+      const auto factor = static_cast<float>(slope * static_cast<double>(up[sample]) /
+                                             static_cast<double>(s.length));
+      for (int64_t i = first; i < end; i += kRowChunk) {
+        const int64_t n = std::min(kRowChunk, end - i), at = sample * s.length + i;
+        subtract_row(p + at, t + at, difference, n);
+        const float* const m = mask_row(mask, s, sample, i, spread, n);
+        if (kind == PixelError::kSquared) {
+          square_slope_row(factor, m, difference, out, n);
+        } else {
+          absolute_slope_row(factor, m, difference, out, n);
+        }
+        store_row(out, to + at, n, dprediction.accumulate());
+      }
+    }
   });
 }
 
-void mul_mask_rows(const float* x,
-                   const float* mask,
-                   int64_t pixels,
-                   int64_t channels,
-                   float* y,
-                   bool accumulate) {
-  for_each_chunk(mask, pixels, channels, [&](int64_t at, int64_t n, const float* m) {
-    alignas(64) float buffer[kChunk];
-    multiply(x + at, m, n, accumulate ? buffer : y + at);
-    if (accumulate) add_to(buffer, n, y + at);
+void mul_mask_cpu(View x, View mask, GradView y) {
+  const Sizes s(x.shape);
+  const float *const from = x.as<float>(), *const m = mask.as<float>();
+  float* const to = y.as<float>();
+  const int64_t all = x.shape.numel();
+  parallel_for(all, kRowGrain, [&](int64_t begin, int64_t end) {
+    alignas(64) float spread[kRowChunk], out[kRowChunk];
+    for (int64_t i = begin; i < end; i += kRowChunk) {
+      const int64_t n = std::min(kRowChunk, end - i);
+      spread_mask(m, s.channels, i, spread, n);
+      multiply_row(from + i, spread, out, n);
+      store_row(out, to + i, n, y.accumulate());
+    }
   });
 }
 
