@@ -100,6 +100,45 @@ void multiply_tiles(const TileProduct& p) {
   memory_barrier();
 }
 
+template <int column_tiles>
+void multiply_gathered(const GatherProduct& p) {
+  constexpr int64_t kRow = 32;
+  float* c10 = p.c + kTileRows * kRow;
+  memory_barrier();
+  if (p.accumulate) {
+    _tile_loadd(0, p.c, kRow * 4);
+    _tile_loadd(2, c10, kRow * 4);
+    if constexpr (column_tiles > 1) _tile_loadd(1, p.c + kTileRows, kRow * 4);
+    if constexpr (column_tiles > 1) _tile_loadd(3, c10 + kTileRows, kRow * 4);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (int step = 0; step < p.steps; ++step) {
+    const bf16* a = p.a + p.a_offsets[step];
+    const bf16* b = p.b + p.b_offsets[step];
+    _tile_loadd(4, a, kRowBytes);
+    _tile_loadd(6, b, kRowBytes);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(5, a + kTileSize, kRowBytes);
+    _tile_dpbf16ps(2, 5, 6);
+    if constexpr (column_tiles > 1) {
+      _tile_loadd(7, b + p.b_pitch, kRowBytes);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+  }
+  _tile_stored(0, p.c, kRow * 4);
+  _tile_stored(2, c10, kRow * 4);
+  if constexpr (column_tiles > 1) {
+    _tile_stored(1, p.c + kTileRows, kRow * 4);
+    _tile_stored(3, c10 + kTileRows, kRow * 4);
+  }
+  memory_barrier();
+}
+
 }  // namespace
 
 bool supported() {
@@ -120,6 +159,11 @@ void multiply(const TileProduct& p) {
   if (p.row_tiles == 2) return multiply_tiles<2, 1>(p);
   if (p.column_tiles == 2) return multiply_tiles<1, 2>(p);
   multiply_tiles<1, 1>(p);
+}
+
+void multiply(const GatherProduct& p) {
+  if (p.column_tiles == 2) return multiply_gathered<2>(p);
+  multiply_gathered<1>(p);
 }
 
 }  // namespace diptych::amx

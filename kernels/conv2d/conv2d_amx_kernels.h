@@ -44,4 +44,19 @@ struct TileProduct {
 
 void multiply(const TileProduct& product);
 
+// C (32, 16*column_tiles), pitch 32 floats, = or += the sum over steps of A B with tiles at any
+// offsets; the second row of tiles of A lies 16 rows behind the first.
+struct GatherProduct {
+  const bf16* a;
+  const int64_t* a_offsets;
+  const bf16* b;
+  const int64_t* b_offsets;
+  int64_t b_pitch;
+  int steps, column_tiles;
+  float* c;
+  bool accumulate;
+};
+
+void multiply(const GatherProduct& product);
+
 }  // namespace diptych::amx

@@ -1,4 +1,5 @@
-// What the AVX-512 and AMX sources of conv2d share: the compile target, lane masks, a transpose.
+// What the AVX-512 and AMX sources of conv2d share: the compile target, lane masks, a transpose,
+// the placement of outputs.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -46,6 +47,40 @@ namespace diptych {
     out[8 + j] = _mm512_shuffle_i32x4(hi0, hi1, 0x88);
     out[12 + j] = _mm512_shuffle_i32x4(hi0, hi1, 0xdd);
   }
+}
+
+// Where 16 channels k.. of an output go. With depth_to_space they can straddle its blocks.
+struct Placement {
+  bool depth_to_space = false;
+  int pieces = 0;
+  __mmask16 mask[16];
+  int64_t offset[16];  // from base() to lane 0, had all lanes been in this piece
+
+  // Offset of the output of pixel (n,p,q) of (N,P,Q,K).
+  int64_t base(int64_t n, int p, int q, int p_count, int q_count, int k_count) const {
+    if (!depth_to_space) return ((n * p_count + p) * q_count + q) * k_count;
+    return ((n * p_count + p) * 4 * q_count + 2 * q) * (k_count / 4);
+  }
+};
+
+inline Placement place(int k_count, int q_count, bool depth_to_space, int k) {
+  Placement to;
+  to.depth_to_space = depth_to_space;
+  if (!depth_to_space) {
+    to.pieces = 1;
+    to.mask[0] = lanes(k_count - k);
+    to.offset[0] = k;
+    return to;
+  }
+  const int depth = k_count / 4;
+  for (int lane = 0; lane < 16 && k + lane < k_count;) {
+    const int block = (k + lane) / depth, end = (block + 1) * depth - k;
+    to.mask[to.pieces] = lanes(end) & static_cast<__mmask16>(~lanes(lane));
+    to.offset[to.pieces++] =
+        (int64_t{block / 2} * 2 * q_count + block % 2) * depth + k - int64_t{block} * depth;
+    lane = end;
+  }
+  return to;
 }
 
 }  // namespace diptych

@@ -56,32 +56,6 @@ void store_weight(const __m512 (&g)[3][3], int64_t pitch, float* u) {
   for (int e = 0; e < kElements; ++e) _mm512_storeu_ps(u + e * pitch, t[e / 6][e % 6]);
 }
 
-// Where the 16 channels k.. of an output go. With depth_to_space they can straddle blocks.
-struct Placement {
-  int pieces = 0;
-  __mmask16 mask[kLanes];
-  int64_t offset[kLanes];  // of lane 0, had all lanes been in this piece
-};
-
-Placement place(const Output& out, int k) {
-  Placement at;
-  if (!out.depth_to_space) {
-    at.pieces = 1;
-    at.mask[0] = lanes(out.k - k);
-    at.offset[0] = k;
-    return at;
-  }
-  const int depth = out.k / 4;
-  for (int lane = 0; lane < kLanes && k + lane < out.k;) {
-    const int block = (k + lane) / depth, end = std::min(kLanes, (block + 1) * depth - k);
-    at.mask[at.pieces] = lanes(end) & static_cast<__mmask16>(~lanes(lane));
-    at.offset[at.pieces++] =
-        (int64_t{block / 2} * 2 * out.q + block % 2) * depth + k - int64_t{block} * depth;
-    lane = end;
-  }
-  return at;
-}
-
 void store_output(const Output& out, const Placement& to, int n, int p, int q, int k, __m512 a) {
   const __mmask16 mask = lanes(out.k - k);
   const int64_t pixel = (int64_t{n} * out.p + p) * out.q + q;
@@ -92,15 +66,12 @@ void store_output(const Output& out, const Placement& to, int n, int p, int q, i
     const __mmask16 negative = _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_LT_OQ);
     a = _mm512_mask_mul_ps(a, negative, a, _mm512_set1_ps(out.slope));
   }
-  if (!out.depth_to_space) {
-    float* y = out.y + pixel * out.k + k;
-    if (out.accumulate) a = _mm512_add_ps(a, _mm512_maskz_loadu_ps(mask, y));
-    _mm512_mask_storeu_ps(y, mask, a);
-    return;
+  float* y = out.y + to.base(n, p, q, out.p, out.q, out.k);
+  for (int i = 0; i < to.pieces; ++i) {
+    float* at = y + to.offset[i];
+    if (out.accumulate) a = _mm512_add_ps(a, _mm512_maskz_loadu_ps(to.mask[i], at));
+    _mm512_mask_storeu_ps(at, to.mask[i], a);
   }
-  const int64_t base = ((int64_t{n} * out.p + p) * 4 * out.q + 2 * q) * (out.k / 4);
-  for (int i = 0; i < to.pieces; ++i)
-    _mm512_mask_storeu_ps(out.y + base + to.offset[i], to.mask[i], a);
 }
 
 }  // namespace
@@ -173,7 +144,7 @@ void transform_product(
   const int64_t pitch = padded(int64_t{rows} * kBlock);
   for (int half = 0; half < kBlock && k0 + half < out.k; half += kLanes) {
     const int k = k0 + half;
-    const Placement to = place(out, k);
+    const Placement to = place(out.k, out.q, out.depth_to_space, k);
     const __m512 bias =
         out.bias ? _mm512_maskz_loadu_ps(lanes(out.k - k), out.bias + k) : _mm512_setzero_ps();
     for (int t = 0; t < count; ++t) {
