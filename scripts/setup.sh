@@ -9,7 +9,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 packages=(
   g++ ninja-build cmake pkg-config ccache        # build
-  libopencv-dev libdlib-dev libdlib-data         # pictures, face detection and landmarks
+  libopencv-dev libjpeg-dev libdlib-dev libdlib-data # pictures, face detection and landmarks
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libexempi-dev # video, labels
   libsqlite3-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libstb-dev
   libdnnl-dev                                    # oneDNN: convolution and matmul on the CPU
