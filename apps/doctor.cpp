@@ -20,6 +20,7 @@
 #include "apps/command_line.h"
 #include "apps/doctor.h"
 #include "apps/progress.h"
+#include "faces/detect/dlib_detect.h"
 #include "faces/video/libav.h"
 #include "kernels/common/check.h"
 
@@ -128,15 +129,17 @@ void add_libraries(std::vector<Finding>& list) {
 
 void add_landmark_model(std::vector<Finding>& list) {
   std::error_code error;
-  for (const fs::path& file : landmark_model_places()) {
-    if (!fs::is_regular_file(file, error)) continue;
-    list.push_back(good("landmarks", file.string()));
-    list.push_back(note("landmarks", "the model file was trained on the iBUG 300-W data",
-                        "Its terms exclude commercial use; ask Imperial College London"));
+  const fs::path file = default_landmark_model();
+  if (!fs::is_regular_file(file, error)) {
+    list.push_back(
+        bad("landmarks", file.string() + " was not found",
+            "Install the package libdlib-data, or set DIPTYCH_LANDMARK_MODEL to the file"));
     return;
   }
-  list.push_back(bad("landmarks", "shape_predictor_68_face_landmarks.dat was not found",
-                     "Install the package libdlib-data, or set DIPTYCH_LANDMARKS to the file"));
+  list.push_back(good("landmarks", file.string()));
+  list.push_back(
+      note("landmarks", "the model was trained on iBUG 300-W: non-commercial use only",
+           "For commercial work ask Imperial College London, or use a model of your own"));
 }
 
 bool can_load(const char* library) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -64,56 +65,105 @@ double degrees(double radians) {
   return radians * 57.29577951308232;
 }
 
-void print_list(const std::vector<Face>& faces) {
-  std::printf("%8s %8s %9s  %-18s %5s %6s %6s %6s %10s  %s\n", "id", "frame", "seconds", "type",
-              "size", "pitch", "yaw", "roll", "sharpness", "state");
-  for (const Face& f : faces) {
-    std::printf("%8lld %8lld %9.3f  %-18s %5d %6.1f %6.1f %6.1f %10s  %s\n",
+// A face and what training has learned about it.
+struct Row {
+  Face face;
+  FaceLoss loss;
+};
+
+std::vector<Row> read_rows(const Faceset& faceset, std::optional<FaceState> state) {
+  std::map<int64_t, FaceLoss> losses;
+  for (const FaceLoss& loss : faceset.losses()) losses[loss.id] = loss;
+  std::vector<Row> rows;
+  for (Face& face : faceset.load_all(false, state)) {
+    const FaceLoss loss = losses[face.id];
+    rows.push_back({std::move(face), loss});
+  }
+  return rows;
+}
+
+const char* name_of(FaceState state) {
+  return state == FaceState::kTrash ? "trash" : "active";
+}
+
+void print_list(const std::vector<Row>& rows) {
+  std::printf("%8s %8s %9s  %-18s %5s %6s %6s %6s %10s %8s  %s\n", "id", "frame", "seconds", "type",
+              "size", "pitch", "yaw", "roll", "sharpness", "loss", "state");
+  for (const auto& [f, loss] : rows) {
+    std::printf("%8lld %8lld %9.3f  %-18s %5d %6.1f %6.1f %6.1f %10s %8s  %s\n",
                 static_cast<long long>(f.id), static_cast<long long>(f.frame_index),
                 f.frame_seconds, std::string(name_of(f.type)).c_str(), f.size,
                 degrees(f.pose.pitch), degrees(f.pose.yaw), degrees(f.pose.roll),
                 format_number(f.sharpness).c_str(),
-                f.state == FaceState::kTrash ? "trash" : "active");
+                loss.count > 0 ? format_number(loss.mean).c_str() : "-", name_of(f.state));
   }
 }
 
-void print_json(const std::vector<Face>& faces) {
-  nlohmann::json list = nlohmann::json::array();
-  for (const Face& f : faces) {
-    list.push_back({{"id", f.id},
-                    {"frame", f.frame_index},
-                    {"seconds", f.frame_seconds},
-                    {"type", name_of(f.type)},
-                    {"size", f.size},
-                    {"pitch", f.pose.pitch},
-                    {"yaw", f.pose.yaw},
-                    {"roll", f.pose.roll},
-                    {"sharpness", f.sharpness},
-                    {"state", f.state == FaceState::kTrash ? "trash" : "active"}});
+void print_json(const std::vector<Row>& rows) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const auto& [f, loss] : rows) {
+    nlohmann::ordered_json entry = {{"id", f.id},
+                                    {"frame", f.frame_index},
+                                    {"seconds", f.frame_seconds},
+                                    {"type", name_of(f.type)},
+                                    {"size", f.size},
+                                    {"pitch", f.pose.pitch},
+                                    {"yaw", f.pose.yaw},
+                                    {"roll", f.pose.roll},
+                                    {"sharpness", f.sharpness},
+                                    {"state", name_of(f.state)},
+                                    {"times_trained", loss.count}};
+    if (loss.count > 0) entry["loss"] = loss.mean;
+    list.push_back(entry);
   }
   std::cout << list.dump(1) << "\n";
 }
 
+void sort_rows(std::vector<Row>& rows, const std::string& by) {
+  const auto key = [&](const Row& row) {
+    if (by == "sharpness") return row.face.sharpness;
+    if (by == "yaw") return row.face.pose.yaw;
+    if (by == "pitch") return row.face.pose.pitch;
+    if (by == "frame") return static_cast<double>(row.face.frame_index);
+    if (by == "loss") return row.loss.count > 0 ? -row.loss.mean : 1.0;  // worst first
+    return static_cast<double>(row.face.id);
+  };
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const Row& x, const Row& y) { return key(x) < key(y); });
+}
+
 int list_faces(const FacesArguments& a) {
   const Faceset faceset = Faceset::open(faceset_path(a).string(), true);
-  std::vector<Face> faces = faceset.load_all(false, wanted_state(a));
-  const auto by = [&](auto key) {
-    std::stable_sort(faces.begin(), faces.end(),
-                     [&](const Face& x, const Face& y) { return key(x) < key(y); });
-  };
-  if (a.sort == "sharpness") by([](const Face& f) { return f.sharpness; });
-  if (a.sort == "yaw") by([](const Face& f) { return f.pose.yaw; });
-  if (a.sort == "pitch") by([](const Face& f) { return f.pose.pitch; });
-  if (a.sort == "frame") by([](const Face& f) { return f.frame_index; });
-  if (a.sort == "id") by([](const Face& f) { return f.id; });
+  std::vector<Row> rows = read_rows(faceset, wanted_state(a));
+  sort_rows(rows, a.sort);
   if (a.json) {
-    print_json(faces);
+    print_json(rows);
   } else {
-    print_list(faces);
+    print_list(rows);
     std::printf("%s active, %s in the trash\n",
                 format_count(faceset.count(FaceState::kActive)).c_str(),
                 format_count(faceset.count(FaceState::kTrash)).c_str());
   }
+  return kExitOk;
+}
+
+int undo(const FacesArguments& a) {
+  Faceset faceset = Faceset::open(faceset_path(a).string());
+  const std::vector<int64_t> before = sorted_ids(faceset, FaceState::kActive);
+  if (!faceset.undo()) {
+    std::printf("nothing to undo\n");
+    return kExitOk;
+  }
+  const std::vector<int64_t> after = sorted_ids(faceset, FaceState::kActive);
+  std::vector<int64_t> back, gone;
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                      std::back_inserter(back));
+  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
+                      std::back_inserter(gone));
+  std::printf("undid the last edit");
+  if (!back.empty()) std::printf("; restored %s", format_face_ids(back).c_str());
+  if (!gone.empty()) std::printf("; back in the trash %s", format_face_ids(gone).c_str());
+  std::printf("\n");
   return kExitOk;
 }
 
@@ -152,15 +202,10 @@ int change_state(const FacesArguments& a, FaceState state) {
   }
   std::printf("%s %zu faces: %s\n", trash ? "put into the trash" : "restored", ids.size(),
               format_face_ids(ids).c_str());
-  if (trash)
-    std::printf("undo: diptych faces restore %s%s %s\n", a.target.c_str(),
-                a.side.empty() ? "" : (" --side " + a.side).c_str(),
-                [&] {
-                  std::string words = format_face_ids(ids);
-                  std::erase(words, ' ');
-                  return words;
-                }()
-                    .c_str());
+  if (trash) {
+    const std::string side = a.side.empty() ? "" : " --side " + a.side;
+    std::printf("take back: diptych faces undo %s%s\n", a.target.c_str(), side.c_str());
+  }
   return kExitOk;
 }
 
@@ -258,8 +303,8 @@ void add_faces_command(CLI::App& app, CommandChoice& choice) {
   faces->require_subcommand(1);
   CLI::App* list = add_sub(*faces, choice, a, "list", "print a line per face", list_faces);
   add_states(*list, *a);
-  list->add_option("--sort", a->sort, "id, frame, sharpness, yaw or pitch [id]")
-      ->check(CLI::IsMember({"id", "frame", "sharpness", "yaw", "pitch"}));
+  list->add_option("--sort", a->sort, "id, frame, sharpness, yaw, pitch or loss (worst first) [id]")
+      ->check(CLI::IsMember({"id", "frame", "sharpness", "yaw", "pitch", "loss"}));
   list->add_flag("--json", a->json, "as JSON");
 
   CLI::App* picture = add_sub(*faces, choice, a, "sheet", "draw a contact sheet", sheet);
@@ -276,6 +321,8 @@ void add_faces_command(CLI::App& app, CommandChoice& choice) {
   add_ids(*add_sub(*faces, choice, a, "restore", "take faces out of the trash",
                    [](const FacesArguments& b) { return change_state(b, FaceState::kActive); }),
           *a, true);
+
+  add_sub(*faces, choice, a, "undo", "take back the last trash, restore or mask edit", undo);
 
   CLI::App* out = add_sub(*faces, choice, a, "export", "write faces into a folder", export_folder);
   add_ids(*out, *a, false);

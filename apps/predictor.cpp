@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kBatch = 4;
 
-DType dtype_of(const Settings& settings) {
+DType merge_dtype(const Settings& settings) {
   return settings.word("merge.dtype") == "bf16" ? DType::kBF16 : DType::kF32;
 }
 
@@ -38,7 +38,7 @@ SwapPredictor::SwapPredictor(const std::filesystem::path& checkpoint, const Sett
   type_ = checkpoint_face_type(Safetensors::open(checkpoint.string()),
                                face_type_from(settings.word("train.face_type")));
   const StreamGuard guard(stream_);
-  network_ = std::make_unique<SaehdInference>(checkpoint.string(), dtype_of(settings));
+  network_ = std::make_unique<SaehdInference>(checkpoint.string(), merge_dtype(settings));
   stream_.set_weights_constant(true);
 }
 

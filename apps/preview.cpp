@@ -119,31 +119,31 @@ Preview::Preview(const std::vector<Face>& src,
                  int rows)
     : src_(choose(src, options, rows)), dst_(choose(dst, options, rows)) {}
 
-cv::Mat Preview::render(const Saehd& network, DType dtype, const std::string& title) const {
+Preview::Pictures Preview::render(const Saehd& network,
+                                  DType dtype,
+                                  const std::string& title) const {
   const NoGrad no_grad;
   std::vector<cv::Mat> both = pictures_of(src_);
   const std::vector<cv::Mat> dst = pictures_of(dst_);
   both.insert(both.end(), dst.begin(), dst.end());
   const Saehd::Reconstruction seen = network.reconstruct(in_dtype(to_tensor(both), dtype));
   const Saehd::Swap swap = network.swap(in_dtype(to_tensor(dst), dtype));
-  std::vector<std::vector<cv::Mat>> rows;
+  std::vector<std::vector<cv::Mat>> plain, masked;
   for (size_t i = 0; i < src_.size(); ++i) {
     const auto n = static_cast<int64_t>(i);
-    const cv::Mat src_mask = from_tensor(seen.src_mask, n),
-                  dst_mask = from_tensor(seen.dst_mask, n);
+    const cv::Mat src_mask = from_tensor(seen.src_mask, n);
+    const cv::Mat dst_mask = from_tensor(seen.dst_mask, n);
     const cv::Mat swap_mask = from_tensor(swap.mask, n).mul(from_tensor(swap.dst_mask, n));
-    const std::vector<cv::Mat> plain = {to_float(src_[i].picture), from_tensor(seen.src, n),
-                                        to_float(dst_[i].picture), from_tensor(seen.dst, n),
-                                        from_tensor(swap.face, n)};
-    std::vector<cv::Mat> row = plain;
     const cv::Mat masks[] = {src_mask, src_mask, dst_mask, dst_mask, swap_mask};
-    for (size_t k = 0; k < plain.size(); ++k) row.push_back(behind(plain[k], masks[k]));
-    rows.push_back(row);
+    plain.push_back({to_float(src_[i].picture), from_tensor(seen.src, n), to_float(dst_[i].picture),
+                     from_tensor(seen.dst, n), from_tensor(swap.face, n)});
+    masked.emplace_back();
+    for (size_t k = 0; k < 5; ++k) masked.back().push_back(behind(plain.back()[k], masks[k]));
   }
-  const std::vector<std::string> titles = {
-      "src",        "src again", "dst",        "dst again", "swap  " + title,
-      "src masked", "src again", "dst masked", "dst again", "swap masked"};
-  return picture_grid(rows, titles, std::clamp(src_[0].picture.cols, 96, 256));
+  const std::vector<std::string> titles = {"src", "src again", "dst", "dst again",
+                                           "swap  " + title};
+  const int side = std::clamp(src_[0].picture.cols, 96, 256);
+  return {picture_grid(plain, titles, side), picture_grid(masked, titles, side)};
 }
 
 }  // namespace diptych

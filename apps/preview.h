@@ -31,9 +31,13 @@ class Preview {
           const PrepareOptions& options,
           int rows);
 
-  // Left block: src | src reconstructed | dst | dst reconstructed | swap; right block: the same
-  // inside the masks. dtype: of the computation. Changes nothing in the network.
-  cv::Mat render(const Saehd& network, DType dtype, const std::string& title) const;
+  struct Pictures {
+    cv::Mat plain;   // src | src again | dst | dst again | swap
+    cv::Mat masked;  // the same inside the masks
+  };
+
+  // dtype: of the computation. Changes nothing in the network.
+  Pictures render(const Saehd& network, DType dtype, const std::string& title) const;
 
  private:
   std::vector<PreparedFace> src_, dst_;

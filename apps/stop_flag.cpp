@@ -26,10 +26,11 @@ struct Messages {
 Messages messages[2];
 std::atomic<int> current{0};
 std::atomic<int> signals{0};
+std::atomic<bool> stop{false};
 std::atomic<bool> installed{false};
 struct sigaction old_interrupt, old_terminate;
 
-static_assert(std::atomic<int>::is_always_lock_free);
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 void say(const char* text) {
   const ssize_t ignored = ::write(STDERR_FILENO, text, std::strlen(text));
@@ -38,6 +39,7 @@ void say(const char* text) {
 
 void on_signal(int) {
   const Messages& texts = messages[current.load()];
+  stop = true;
   if (signals.fetch_add(1) == 0) {
     say(texts.first);
   } else {
@@ -56,6 +58,7 @@ void store(char (&buffer)[kTextBytes], const std::string& text) {
 StopFlag::StopFlag() {
   DIPTYCH_CHECK(!installed.exchange(true), "StopFlag: another one is active");
   signals = 0;
+  stop = false;
   set_messages("stopping; press Ctrl-C again to quit at once", "quit at once");
   struct sigaction action = {};
   action.sa_handler = on_signal;
@@ -72,11 +75,11 @@ StopFlag::~StopFlag() {
 }
 
 bool StopFlag::requested() const {
-  return stop_requested();
+  return stop.load();
 }
 
-bool StopFlag::stop_requested() {
-  return installed.load() && signals.load() > 0;
+const std::atomic<bool>& StopFlag::flag() const {
+  return stop;
 }
 
 void StopFlag::set_messages(const std::string& first, const std::string& second) {

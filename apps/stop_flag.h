@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <string>
 
 namespace diptych {
@@ -17,8 +18,8 @@ class StopFlag {
   StopFlag& operator=(const StopFlag&) = delete;
 
   bool requested() const;
-  // For callbacks of the libraries, which take no argument.
-  static bool stop_requested();
+  // For libraries that watch a flag.
+  const std::atomic<bool>& flag() const;
 
   // Texts printed by the handlers: what the first signal sets going, and what the second one loses.
   // May be called at any time from one thread; texts longer than 500 bytes are cut.

@@ -92,9 +92,10 @@ void LossTally::add(const std::vector<int64_t>& faces, const std::vector<float>&
 
 void LossTally::store(const std::filesystem::path& path) {
   if (entries_.empty()) return;
-  Faceset faceset = Faceset::open(path.string());
+  std::vector<FaceLoss> losses;
   for (const auto& [id, entry] : entries_)
-    faceset.add_loss(id, entry.count, entry.sum / static_cast<double>(entry.count));
+    losses.push_back({id, entry.count, entry.sum / static_cast<double>(entry.count)});
+  Faceset::open(path.string()).add_losses(losses);
   entries_.clear();
 }
 

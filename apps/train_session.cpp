@@ -207,10 +207,14 @@ void TrainSession::iterate(Progress& progress) {
 
 void TrainSession::draw_pictures() {
   const std::string title = "iteration " + format_count(trainer_->iteration());
-  const cv::Mat preview = preview_->render(trainer_->network(), trainer_->options().dtype,
-                                           format_count(trainer_->iteration()));
-  write_file_atomic(project_.out("preview.png"),
-                    label_image(encode_png(preview), "preview.png", synthetic_label()));
+  const Preview::Pictures shown = preview_->render(trainer_->network(), trainer_->options().dtype,
+                                                   format_count(trainer_->iteration()));
+  const auto write_labelled = [&](const char* name, const cv::Mat& picture) {
+    write_file_atomic(project_.out(name),
+                      label_image(encode_png(picture), name, synthetic_label()));
+  };
+  write_labelled("preview.png", shown.plain);
+  write_labelled("preview_masked.png", shown.masked);
   write_image(project_.out("loss.png"),
               plot_losses(history_, "run " + request_.run + ", " + title));
 }

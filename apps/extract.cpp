@@ -1,0 +1,148 @@
+// diptych extract: finds the faces of both videos and stores them in the facesets.
+// SPDX-License-Identifier: MIT
+#include "faces/extract/extract.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "apps/command_line.h"
+#include "apps/contact_sheet.h"
+#include "apps/progress.h"
+#include "apps/project.h"
+#include "apps/stop_flag.h"
+#include "faces/detect/dlib_detect.h"
+#include "faces/image/image.h"
+#include "kernels/common/check.h"
+
+namespace diptych {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kSheetFaces = 240;
+
+struct ExtractArguments {
+  std::string project, side;
+  std::unique_ptr<SettingFlags> flags;
+};
+
+// What decides which faces a faceset holds: its rest must be extracted alike.
+constexpr const char* kRemembered[] = {"extract.face_type", "extract.image_size",
+                                       "extract.max_faces", "extract.min_face"};
+
+// Opens the faceset, or makes it. Throws InputError when it was begun from another video or with
+// other settings.
+Faceset open_faceset(const Project& project, Side side, const Settings& settings) {
+  const std::string path = project.faces(side).string();
+  const SourceRecord& source = project.record(side);
+  std::error_code error;
+  const bool exists = fs::exists(path, error);
+  Faceset faces = exists ? Faceset::open(path) : Faceset::create(path);
+  const auto agree = [&](const std::string& key, const std::string& wanted) {
+    const std::optional<std::string> stored = faces.meta(key);
+    if (!stored) {
+      faces.set_meta(key, wanted);
+    } else if (*stored != wanted) {
+      throw InputError(path, str("was begun with ", key, " = ", *stored, ", now it is ", wanted),
+                       "Set it back, or move the file away to extract anew");
+    }
+  };
+  agree("source_xxh64", source.xxh64);
+  for (const char* key : kRemembered) agree(key, settings.toml_value(key));
+  faces.set_meta("source", source.origin);
+  faces.set_meta("consent", source.consent);
+  return faces;
+}
+
+ExtractOptions extract_options(const Settings& s, const StopFlag& stop, Progress& progress) {
+  const auto number = [&](const char* name) { return static_cast<int>(s.integer(name)); };
+  ExtractOptions o;
+  o.face_type = face_type_from(s.word("extract.face_type"));
+  o.image_size = number("extract.image_size");
+  o.jpeg_quality = number("extract.jpeg_quality");
+  o.max_faces = number("extract.max_faces");
+  o.min_face_px = number("extract.min_face");
+  o.every = number("extract.every");
+  o.threads = number("extract.threads");
+  o.stop = &stop.flag();
+  o.progress = [&](const ExtractProgress& state) {
+    progress.set_total(state.total);
+    progress.update(state.frames, format_count(state.faces) + " faces");
+  };
+  return o;
+}
+
+void write_sheet(const Project& project, Side side, const Faceset& faces) {
+  const std::vector<int64_t> ids = spread(faces.ids(), kSheetFaces);
+  const fs::path file = project.out(std::string(name_of(side)) + "_faces.png");
+  write_image(file, contact_sheet(faces, ids, 16, 96));
+  std::printf("  look at %s\n", file.c_str());
+}
+
+// Returns false when it was stopped.
+bool extract_side(const Project& project,
+                  Side side,
+                  const Settings& settings,
+                  const StopFlag& stop) {
+  const std::string name(name_of(side));
+  const fs::path video = project.source(side);
+  const std::unique_ptr<FrameSource> source = open_frame_source(video);
+  DlibDetectorOptions detect;
+  detect.min_face = static_cast<int>(settings.integer("extract.min_face"));
+  const std::unique_ptr<FaceDetector> detector = make_dlib_detector(detect);
+  const std::unique_ptr<LandmarkPredictor> landmarks = make_dlib_landmarks();
+  Faceset faces = open_faceset(project, side, settings);
+  Progress progress("extract " + name, "frames", 0);
+  const ExtractSummary done = extract_faces(*source, *detector, *landmarks, faces,
+                                            extract_options(settings, stop, progress));
+  progress.finish();
+  std::printf("%s: %s faces stored from %s frames (%s frames without a face, %s faces turned)%s\n",
+              name.c_str(), format_count(done.faces).c_str(), format_count(done.frames).c_str(),
+              format_count(done.frames - done.frames_with_faces).c_str(),
+              format_count(done.turned).c_str(), done.stopped ? "; stopped" : "");
+  if (done.skipped > 0)
+    std::printf("  %s frames were there already\n", format_count(done.skipped).c_str());
+  if (faces.count() > 0) write_sheet(project, side, faces);
+  if (faces.count(std::nullopt) == 0 && !done.stopped) {
+    throw InputError(
+        video.string(),
+        str("no face was found in ", format_count(done.frames + done.skipped), " frames"),
+        "Use a video in which the face is larger and looks towards the camera, or try "
+        "--min-face 20 after moving " +
+            project.faces(side).string() + " away");
+  }
+  return !done.stopped;
+}
+
+int extract(const ExtractArguments& a) {
+  const Project project = Project::open(a.project);
+  const Settings settings = a.flags->resolve(project.settings());
+  project.make_folders("main");
+  StopFlag stop;
+  stop.set_messages("storing the frames under way; press Ctrl-C again to quit at once",
+                    "quit: the frames under way are lost, the others are stored");
+  bool complete = true;
+  for (const Side side : kSides) {
+    if (!a.side.empty() && side_from(a.side) != side) continue;
+    complete = complete && extract_side(project, side, settings, stop);
+  }
+  std::printf(complete ? "next: diptych train %s\n" : "go on with: diptych extract %s\n",
+              a.project.c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_extract_command(CLI::App& app, CommandChoice& choice) {
+  auto a = std::make_shared<ExtractArguments>();
+  CLI::App* command =
+      app.add_subcommand("extract", "find the faces of both videos; goes on where it stopped");
+  command->add_option("project", a->project, "project folder")->required()->type_name("PROJECT");
+  command->add_option("--side", a->side, "src or dst alone")->type_name("SIDE");
+  a->flags = std::make_unique<SettingFlags>(*command, "extract");
+  command->footer("Example: diptych extract me --side src --image-size 768");
+  command->callback([a, &choice] { choice.run = [a] { return extract(*a); }; });
+}
+
+}  // namespace diptych
