@@ -61,14 +61,14 @@ void max_abs_rows([[maybe_unused]] Stream& stream, View x, MutView y) {
   max_abs_rows_cpu(x, y);
 }
 
-void sum_of_squares([[maybe_unused]] Stream& stream, View x, GradView y) {
+void sum_of_squares(Stream& stream, View x, GradView y) {
   check_value("sum_of_squares", y);
-  add_to(y, sum_of_squares_cpu(x));
+  add_to(y, sum_of_squares_cpu(stream, x));
 }
 
-void count_non_finite([[maybe_unused]] Stream& stream, View x, GradView y) {
+void count_non_finite(Stream& stream, View x, GradView y) {
   check_value("count_non_finite", y);
-  add_to(y, static_cast<double>(count_non_finite_cpu(x)));
+  add_to(y, static_cast<double>(count_non_finite_cpu(stream, x)));
 }
 
 void clip_scale([[maybe_unused]] Stream& stream, View sum_of_squares, float limit, MutView y) {

@@ -5,9 +5,10 @@
 //   sum_of_squares        x (any) -> y (1)
 //   count_non_finite      x (any) -> y (1), NaN and infinities, exact up to 2^24
 //   clip_scale            y (1) = 1 when the norm sqrt(s) < limit, else limit / sqrt(s)
-// Arrays are cut into blocks of kReduceBlock; a block is summed in double over 16 lanes, the blocks
-// in order. Neither depends on the thread count. x f32 or bf16; y f32. sum_of_squares and
-// count_non_finite add to y when it accumulates: one value for several arrays.
+// A chunk of 1024 elements is summed in double over 16 lanes, chunks in order; the whole-array
+// functions sum blocks of kReduceBlock elements that way, blocks in order. None of it depends on
+// the thread count. x f32 or bf16; y f32. sum_of_squares and count_non_finite add to y when it
+// accumulates: one value for several arrays.
 // clip_scale with a norm that is not finite gives 0, so the update passes nothing on: callers look
 // at count_non_finite as well, since 0 * inf is NaN.      (spec training.md 5.1: limit 1)
 // Errors: shapes or dtypes that do not fit, empty rows for a mean.

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 #include <bit>
 #include <cmath>
-#include <vector>
 
 #include "kernels/cast/cast_rows.h"
 #include "kernels/common/cpu_clones.h"
@@ -70,22 +69,25 @@ auto over_chunks(const T* x, int64_t n, const Reduce& reduce) {
   return sum;
 }
 
-// One value per block of a flat array, whichever thread works on it.
+// The sum over the blocks of a flat array of reduce(chunk, n), blocks added in order whichever
+// thread worked on them. Value is 8 bytes.
 template <class Value, class Reduce>
-std::vector<Value> per_block(View x, const Reduce& reduce) {
+Value over_blocks(Stream& stream, View x, const Reduce& reduce) {
   const int64_t n = x.shape.numel(), blocks = (n + kReduceBlock - 1) / kReduceBlock;
-  std::vector<Value> values(static_cast<size_t>(blocks));
+  auto* const values =
+      static_cast<Value*>(stream.workspace(static_cast<size_t>(blocks) * sizeof(Value)));
   dispatch_float(x.dtype, [&]<class T>() {
     const T* const from = x.as<T>();
     parallel_for(blocks, 2, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b) {
         const int64_t first = b * kReduceBlock;
-        values[static_cast<size_t>(b)] =
-            over_chunks(from + first, std::min(kReduceBlock, n - first), reduce);
+        values[b] = over_chunks(from + first, std::min(kReduceBlock, n - first), reduce);
       }
     });
   });
-  return values;
+  Value sum = 0;
+  for (int64_t b = 0; b < blocks; ++b) sum += values[b];
+  return sum;
 }
 
 }  // namespace
@@ -151,17 +153,13 @@ void max_abs_rows_cpu(View x, MutView y) {
   });
 }
 
-double sum_of_squares_cpu(View x) {
-  double sum = 0;
+double sum_of_squares_cpu(Stream& stream, View x) {
   const auto squares = [](const float* row, int64_t n) { return dot_row(row, row, n); };
-  for (const double block : per_block<double>(x, squares)) sum += block;
-  return sum;
+  return over_blocks<double>(stream, x, squares);
 }
 
-int64_t count_non_finite_cpu(View x) {
-  int64_t count = 0;
-  for (const int64_t block : per_block<int64_t>(x, non_finite_in)) count += block;
-  return count;
+int64_t count_non_finite_cpu(Stream& stream, View x) {
+  return over_blocks<int64_t>(stream, x, non_finite_in);
 }
 
 }  // namespace diptych
