@@ -162,12 +162,12 @@ INSTANTIATE_TEST_SUITE_P(Detector,
                                            PhotoCase{"21_noface_coffee.jpg", 0},
                                            PhotoCase{"22_noface_rocket.jpg", 0},
                                            PhotoCase{"31_astronaut_motion_blur.jpg", 1},
-                                           PhotoCase{"32_astronaut_rot45.jpg", 1, 45},
+                                           PhotoCase{"32_astronaut_rot45.jpg", 1, 315},
                                            PhotoCase{"33_astronaut_rot90.jpg", 1, 270},
                                            PhotoCase{"dlib_2008_001009.jpg", 2},
                                            PhotoCase{"dlib_2008_001322.jpg", 3}),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
+                         [](const auto& entry) {
+                           std::string name = entry.param.name;
                            name.resize(name.rfind('.'));
                            return name;
                          });
