@@ -1,0 +1,70 @@
+// wgmma (sm_90a): a warp group of 128 threads multiplies tiles straight out of shared memory.
+//
+// Emulated, it is adversarial: operands are read and accumulators written only at wgmma_wait, so a
+// missing wait or an operand overwritten early computes something else. SPDX-License-Identifier:
+// MIT
+#pragma once
+
+#include "kernels/common/cuda/barrier.cuh"
+#include "kernels/common/cuda/tensor_map.h"
+
+namespace diptych::simt {
+
+#ifndef __CUDACC__
+struct WgmmaOperands {
+  float* d;
+  uint64_t a, b;
+  int n;
+  bool accumulate, a_mn_major, b_mn_major;
+};
+
+void wgmma_issue(const WgmmaOperands& operands, Site at);
+void wgmma_commit_group(Site at);
+void wgmma_wait_group(int n, Site at);
+uint64_t shared_offset(const void* p);
+#endif
+
+// A matrix descriptor: where the tile starts, the strides between its 8x8 (or swizzled) core
+// blocks, and its swizzle (PTX ISA, "Matrix descriptor").
+__device__ __forceinline__ uint64_t smem_descriptor(const void* tile,
+                                                    int leading_bytes,
+                                                    int stride_bytes,
+                                                    Swizzle s) {
+#ifdef __CUDACC__
+  const uint64_t address = smem_u32(tile);
+#else
+  const uint64_t address = shared_offset(tile);
+#endif
+  // 128 bytes: 1, 64: 2, 32: 3
+  const uint64_t mode = s == Swizzle::kNone ? 0 : 4 - static_cast<uint64_t>(s);
+  return (address & 0x3ffff) >> 4 | static_cast<uint64_t>(leading_bytes >> 4) << 16 |
+         static_cast<uint64_t>(stride_bytes >> 4) << 32 | mode << 62;
+}
+
+// Orders this thread's use of the accumulators' registers before the wgmma that follow.
+__device__ __forceinline__ void wgmma_fence() {
+#ifdef __CUDACC__
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ void wgmma_commit([[maybe_unused]] Site at = Site::here()) {
+#ifdef __CUDACC__
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+#else
+  wgmma_commit_group(at);
+#endif
+}
+
+template <int N>
+__device__ __forceinline__ void wgmma_wait([[maybe_unused]] Site at = Site::here()) {
+#ifdef __CUDACC__
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
+#else
+  wgmma_wait_group(N, at);
+#endif
+}
+
+}  // namespace diptych::simt
+
+#include "kernels/common/cuda/wgmma_m64.cuh"

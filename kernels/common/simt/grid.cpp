@@ -1,0 +1,132 @@
+// Grids: spreads the blocks of a launch over OS threads; device memory; options.
+// SPDX-License-Identifier: MIT
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <thread>
+
+#include "kernels/common/simt/check_hooks.h"
+#include "kernels/common/simt/device_memory.h"
+#include "kernels/common/simt/machine.h"
+
+namespace diptych::simt {
+
+namespace {
+
+constexpr size_t kMaxThreads = 1024;
+constexpr size_t kMaxShared = 227 * 1024;  // sm_90, per block
+constexpr unsigned kMaxGridYZ = 65535;
+
+// One machine per OS thread; its stacks are kept for the next launch.
+Machine& my_machine() {
+  static thread_local Machine mine;
+  machine = &mine;
+  return mine;
+}
+
+class GridRun {
+ public:
+  explicit GridRun(const Grid& grid) : grid_(grid) {
+    const dim3 n = grid.config.grid;
+    blocks_ = int64_t{n.x} * n.y * n.z;
+  }
+
+  void work() {
+    Machine& m = my_machine();
+    m.prepare(grid_);
+    const dim3 n = grid_.config.grid;
+    while (!failed_) {
+      const int64_t i = next_++;
+      if (i >= blocks_) return;
+      m.run_block({static_cast<unsigned>(i % n.x), static_cast<unsigned>(i / n.x % n.y),
+                   static_cast<unsigned>(i / n.x / n.y)});
+      if (m.error) keep(std::move(m.error));
+    }
+  }
+
+  void run() {
+#if defined(DIPTYCH_SIMT_ASAN) || defined(DIPTYCH_SIMT_CHECK)
+    const int helpers = 0;
+#else
+    const int helpers =
+        static_cast<int>(std::min<int64_t>(options().threads, std::max<int64_t>(1, blocks_))) - 1;
+#endif
+    std::vector<std::thread> others;
+    for (int i = 0; i < helpers; ++i) others.emplace_back([this] { work(); });
+    work();
+    for (std::thread& t : others) t.join();
+    if (error_) throw KernelError(*error_);
+  }
+
+ private:
+  void keep(std::unique_ptr<std::string> error) {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+    failed_ = true;
+  }
+
+  const Grid& grid_;
+  int64_t blocks_ = 0;
+  std::atomic<int64_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::unique_ptr<std::string> error_;
+};
+
+unsigned number_of(const char* variable, unsigned otherwise) {
+  const char* const text = std::getenv(variable);
+  return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : otherwise;
+}
+
+}  // namespace
+
+Options& options() {
+  static Options of_program{number_of("DIPTYCH_SIMT_SEED", 0),
+                            static_cast<int>(number_of("DIPTYCH_SIMT_THREADS", 1))};
+  return of_program;
+}
+
+void run_grid(const Grid& g) {
+  const dim3 n = g.config.grid, b = g.config.block;
+  const size_t threads = size_t{b.x} * b.y * b.z;
+  DIPTYCH_CHECK(threads >= 1 && threads <= kMaxThreads && g.config.smem <= kMaxShared,
+                "launch: a block of (", b.x, ",", b.y, ",", b.z, ") threads with ", g.config.smem,
+                " bytes of shared memory; at most ", kMaxThreads, " and ", kMaxShared);
+  DIPTYCH_CHECK(n.x >= 1 && n.y >= 1 && n.z >= 1 && n.x <= 0x7fffffffu && n.y <= kMaxGridYZ &&
+                    n.z <= kMaxGridYZ,
+                "launch: a grid of (", n.x, ",", n.y, ",", n.z, ") blocks");
+  GridRun(g).run();
+}
+
+void* shared_base() {
+  return machine->shared;
+}
+
+size_t shared_size() {
+  return machine->grid.config.smem;
+}
+
+void need_shared(size_t bytes, Site at) {
+  const Inside inside;
+  if (bytes > shared_size())
+    fail(at, "shared<T>() needs ", bytes, " bytes, the launch gave ", shared_size());
+}
+
+void* device_alloc(size_t bytes) {
+  void* p = nullptr;
+  if (posix_memalign(&p, 256, bytes ? bytes : 1)) throw std::bad_alloc();
+  std::memset(p, 0xff, bytes);
+  check_alloc(p, bytes);
+  return p;
+}
+
+void device_free(void* p) {
+  check_free(p);
+  std::free(p);
+}
+
+void synchronize() {}
+
+}  // namespace diptych::simt

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# The kernel emulator and its tests. A .cu file is compiled as C++ and linked with the emulator
+# (kernels/common/simt), in three flavours of one test:
+#   plain   three schedules: threads in order, and two random orders
+#   asan    AddressSanitizer and UndefinedBehaviorSanitizer
+#   check   races, bounds, initialisation: kernels are compiled with -fsanitize=thread, but linked with
+#           our checker instead of libtsan
+set(diptych_sim_flavours plain asan check)
+if(DIPTYCH_SANITIZE)  # everything is sanitized already, and the checker cannot be
+  set(diptych_sim_flavours plain)
+endif()
+set(diptych_sim_flags_plain -O2 -g1)
+set(diptych_sim_flags_asan -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
+set(diptych_sim_flags_check -O1 -g1 -fno-omit-frame-pointer)
+
+# diptych_sim_flavour(TARGET FLAVOUR): compiles and links the target as the flavour wants.
+function(diptych_sim_flavour target flavour)
+  target_compile_options(${target} PRIVATE ${diptych_sim_flags_${flavour}})
+  if(flavour STREQUAL asan)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  elseif(flavour STREQUAL check)
+    target_compile_definitions(${target} PRIVATE DIPTYCH_SIMT_CHECK=1)
+    set_target_properties(${target} PROPERTIES DIPTYCH_SIMT_CHECK ON)
+  endif()
+endfunction()
+
+# diptych_sim_sources(FILES...): .cu files of the calling folder, to be compiled as C++. Kernels, and nothing
+# else, are watched by the checker.
+function(diptych_sim_sources)
+  foreach(source ${ARGN})
+    if(source MATCHES "\\.cu$")
+      set(checked "$<BOOL:$<TARGET_PROPERTY:DIPTYCH_SIMT_CHECK>>")
+      set_source_files_properties(${source} PROPERTIES LANGUAGE CXX
+        COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas;$<${checked}:-fsanitize=thread>")
+    endif()
+  endforeach()
+endfunction()
+
+# diptych_sim_test(NAME SOURCES ... [LIBS ...] [SEEDS ...]): one GoogleTest binary per flavour, each a CTest entry
+# labelled sim (the plain one once per seed).
+function(diptych_sim_test name)
+  cmake_parse_arguments(T "" "" "SOURCES;LIBS;SEEDS" ${ARGN})
+  if(NOT DEFINED T_SEEDS)
+    set(T_SEEDS 0 1 2)
+  endif()
+  diptych_sim_sources(${T_SOURCES})
+  foreach(flavour ${diptych_sim_flavours})
+    set(target ${name}_sim_${flavour})
+    add_executable(${target} ${T_SOURCES})
+    diptych_sim_flavour(${target} ${flavour})
+    target_link_libraries(${target} PRIVATE diptych_simt_${flavour} ${T_LIBS} diptych_test_support)
+    add_dependencies(diptych_sim ${target})
+    set(seeds 0)
+    if(flavour STREQUAL plain)
+      set(seeds ${T_SEEDS})
+    endif()
+    foreach(seed ${seeds})
+      set(test sim/${name}/${flavour})
+      if(seed)
+        string(APPEND test _seed${seed})
+      endif()
+      add_test(NAME ${test} COMMAND ${target} --gtest_brief=1)
+      set_tests_properties(${test} PROPERTIES LABELS sim TIMEOUT 300
+                           ENVIRONMENT "DIPTYCH_SIMT_SEED=${seed};OMP_NUM_THREADS=1")
+    endforeach()
+  endforeach()
+endfunction()
+
+if(DIPTYCH_TESTS)
+  add_custom_target(diptych_sim)  # all sim tests
+  add_subdirectory(${CMAKE_SOURCE_DIR}/kernels/common/simt)
+  add_subdirectory(${CMAKE_SOURCE_DIR}/tests/sim)
+endif()
