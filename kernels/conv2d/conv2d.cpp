@@ -15,6 +15,7 @@ std::span<const Conv2dVariant<Conv2dForwardArgs>> conv2d_forward_variants() {
   static const Conv2dVariant<Conv2dForwardArgs> variants[] = {
 #ifdef DIPTYCH_HAVE_AVX512
       kConv2dForwardWinograd,
+      kConv2dForwardAmx,
 #endif
 #ifdef DIPTYCH_HAVE_ONEDNN
       kConv2dForwardOneDnn,
@@ -28,6 +29,7 @@ std::span<const Conv2dVariant<Conv2dBackwardDataArgs>> conv2d_backward_data_vari
   static const Conv2dVariant<Conv2dBackwardDataArgs> variants[] = {
 #ifdef DIPTYCH_HAVE_AVX512
       kConv2dBackwardDataWinograd,
+      kConv2dBackwardDataAmx,
 #endif
 #ifdef DIPTYCH_HAVE_ONEDNN
       kConv2dBackwardDataOneDnn,

@@ -139,6 +139,8 @@ void multiply_chunk(const Gather& g,
   alignas(64) float sums[kGroup][kBlock * kBlock];
   for (size_t i = 0; i < g.phases.size(); ++i) {
     const size_t taps = g.phases[i].taps.size();
+    // A filter smaller than the stride leaves phases without a tap.
+    if (taps == 0) std::fill(&sums[0][0], &sums[0][0] + kGroup * kBlock * kBlock, 0.0f);
     GatherProduct product;
     product.b = b;
     product.b_pitch = b_pitch;
