@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // forward, and backward_data with the roles of x and da swapped:
-//   pack w into blocks of 16 output channels, (blocks, R,S, in, 16)
+//   pack w into blocks of 16 (kLanes) output channels, (blocks, R,S, in, 16)
 //   for each block, each row of outputs, each 4 pixels of it:
 //     acc (4,16) += in[pixel][i] * packed[i][16]  for every tap (r,s) and input channel i
 // backward_weight: for each 4 output channels and tap: acc (4,C) += da[4] * x[C] for every pixel.
@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "kernels/common/cpu_clones.h"
+#include "kernels/common/lanes.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d_variants.h"
 
@@ -17,27 +18,23 @@ namespace diptych {
 
 namespace {
 
-constexpr int kLanes = 16;  // output channels computed together
 constexpr int kPixels = 4;  // output pixels computed together: independent chains of additions
 
 // acc[t][lane] += sum over i of in[t*step + i] * packed[i][lane], for PIXELS pixels t.
 template <class T, int PIXELS>
 [[gnu::always_inline]] inline void add_tap(
     const T* in, int64_t step, const float* packed, int count, float* acc) {
-  float sums[PIXELS][kLanes];
-  for (int t = 0; t < PIXELS; ++t) {
-    for (int lane = 0; lane < kLanes; ++lane) sums[t][lane] = acc[t * kLanes + lane];
-  }
+  Lanes sums[PIXELS];
+#pragma GCC unroll 4
+  for (int t = 0; t < PIXELS; ++t) load_lanes(acc + t * kLanes, sums[t]);
   for (int i = 0; i < count; ++i) {
-    for (int t = 0; t < PIXELS; ++t) {
-      const float value = static_cast<float>(in[t * step + i]);
-#pragma GCC unroll 16
-      for (int lane = 0; lane < kLanes; ++lane) sums[t][lane] += value * packed[i * kLanes + lane];
-    }
+    Lanes w;
+    load_lanes(packed + i * kLanes, w);
+#pragma GCC unroll 4
+    for (int t = 0; t < PIXELS; ++t) sums[t] += static_cast<float>(in[t * step + i]) * w;
   }
-  for (int t = 0; t < PIXELS; ++t) {
-    for (int lane = 0; lane < kLanes; ++lane) acc[t * kLanes + lane] = sums[t][lane];
-  }
+#pragma GCC unroll 4
+  for (int t = 0; t < PIXELS; ++t) store_lanes(sums[t], acc + t * kLanes);
 }
 
 DIPTYCH_CPU_CLONES void add_taps_f32(

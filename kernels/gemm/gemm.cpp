@@ -12,6 +12,9 @@ namespace diptych {
 // Best first. One line adds a variant.
 std::span<const DenseVariant<DenseForwardArgs>> dense_forward_variants() {
   static const DenseVariant<DenseForwardArgs> variants[] = {
+#ifdef DIPTYCH_HAVE_ONEDNN
+      kDenseForwardOneDnn,
+#endif
       kDenseForwardLoops,
   };
   return variants;
@@ -19,6 +22,9 @@ std::span<const DenseVariant<DenseForwardArgs>> dense_forward_variants() {
 
 std::span<const DenseVariant<DenseBackwardDataArgs>> dense_backward_data_variants() {
   static const DenseVariant<DenseBackwardDataArgs> variants[] = {
+#ifdef DIPTYCH_HAVE_ONEDNN
+      kDenseBackwardDataOneDnn,
+#endif
       kDenseBackwardDataLoops,
   };
   return variants;
@@ -26,6 +32,9 @@ std::span<const DenseVariant<DenseBackwardDataArgs>> dense_backward_data_variant
 
 std::span<const DenseVariant<DenseBackwardWeightArgs>> dense_backward_weight_variants() {
   static const DenseVariant<DenseBackwardWeightArgs> variants[] = {
+#ifdef DIPTYCH_HAVE_ONEDNN
+      kDenseBackwardWeightOneDnn,
+#endif
       kDenseBackwardWeightLoops,
   };
   return variants;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "kernels/common/cpu_clones.h"
+#include "kernels/common/lanes.h"
 #include "kernels/common/parallel.h"
 #include "kernels/gemm/gemm_variants.h"
 
@@ -15,35 +16,36 @@ namespace diptych {
 
 namespace {
 
-constexpr int kLanes = 16;    // partial sums of one dot product: one AVX-512 register
 constexpr int kTile = 4;      // rows of w and of x that meet in registers
 constexpr int kChunk = 1024;  // columns worked on at a time: 4 KB of f32
 
-// dots[i][j] = <w row i, x row j>; rows past the edge repeat the last one.
+// dots[a][b] = <w row a, x row b>.
 template <class T>
 [[gnu::always_inline]] inline void dot_tile(const T* const* w,
                                             const T* const* x,
                                             int count,
                                             float* dots) {
-  float sums[kTile][kTile][kLanes] = {};
+  Lanes sums[kTile][kTile] = {};
   int i = 0;
   for (; i + kLanes <= count; i += kLanes) {
+    Lanes x_lanes[kTile];
+#pragma GCC unroll 4
+    for (int b = 0; b < kTile; ++b) load_lanes(x[b] + i, x_lanes[b]);
+#pragma GCC unroll 4
     for (int a = 0; a < kTile; ++a) {
-      for (int b = 0; b < kTile; ++b) {
-#pragma GCC unroll 16
-        for (int lane = 0; lane < kLanes; ++lane) {
-          sums[a][b][lane] +=
-              static_cast<float>(w[a][i + lane]) * static_cast<float>(x[b][i + lane]);
-        }
-      }
+      Lanes w_lanes;
+      load_lanes(w[a] + i, w_lanes);
+#pragma GCC unroll 4
+      for (int b = 0; b < kTile; ++b) sums[a][b] += w_lanes * x_lanes[b];
     }
   }
   for (int a = 0; a < kTile; ++a) {
     for (int b = 0; b < kTile; ++b) {
       float dot = 0.0f;
       for (int lane = 0; lane < kLanes; ++lane) dot += sums[a][b][lane];
-      for (int j = i; j < count; ++j)
+      for (int j = i; j < count; ++j) {
         dot += static_cast<float>(w[a][j]) * static_cast<float>(x[b][j]);
+      }
       dots[a * kTile + b] = dot;
     }
   }
