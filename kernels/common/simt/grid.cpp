@@ -1,8 +1,10 @@
 // Grids: spreads the blocks of a launch over OS threads; device memory; options.
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -75,6 +77,20 @@ class GridRun {
   std::unique_ptr<std::string> error_;
 };
 
+// Device memory in use, for the guards behind it.
+std::map<char*, size_t>& allocations() {
+  static std::map<char*, size_t> of_program;
+  return of_program;
+}
+
+void check_guards() {
+  for (const auto& [p, bytes] : allocations())
+    if (!guard_intact(p + bytes)) {
+      std::memset(p + bytes, 0xff, kGuardBytes);  // told once
+      throw KernelError(str("a kernel wrote behind an allocation of ", bytes, " bytes"));
+    }
+}
+
 unsigned number_of(const char* variable, unsigned otherwise) {
   const char* const text = std::getenv(variable);
   return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : otherwise;
@@ -98,6 +114,7 @@ void run_grid(const Grid& g) {
                     n.z <= kMaxGridYZ,
                 "launch: a grid of (", n.x, ",", n.y, ",", n.z, ") blocks");
   GridRun(g).run();
+  check_guards();
 }
 
 void* shared_base() {
@@ -114,15 +131,22 @@ void need_shared(size_t bytes, Site at) {
     fail(at, "shared<T>() needs ", bytes, " bytes, the launch gave ", shared_size());
 }
 
+bool guard_intact(const void* guard) {
+  static const std::vector<unsigned char> untouched(kGuardBytes, 0xff);
+  return std::memcmp(guard, untouched.data(), kGuardBytes) == 0;
+}
+
 void* device_alloc(size_t bytes) {
   void* p = nullptr;
-  if (posix_memalign(&p, 256, bytes ? bytes : 1)) throw std::bad_alloc();
-  std::memset(p, 0xff, bytes);
+  if (posix_memalign(&p, 256, std::max<size_t>(1, bytes + kGuardBytes))) throw std::bad_alloc();
+  std::memset(p, 0xff, bytes + kGuardBytes);
+  if (kGuardBytes) allocations().emplace(static_cast<char*>(p), bytes);
   check_alloc(p, bytes);
   return p;
 }
 
 void device_free(void* p) {
+  allocations().erase(static_cast<char*>(p));
   check_free(p);
   std::free(p);
 }

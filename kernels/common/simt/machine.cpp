@@ -150,7 +150,7 @@ void Machine::prepare(const Grid& of) {
 #ifdef DIPTYCH_SIMT_ASAN
   shared_bytes = of.config.smem;
 #else
-  shared_bytes = (of.config.smem + 15) / 16 * 16;
+  shared_bytes = (of.config.smem + 15) / 16 * 16 + kGuardBytes;
 #endif
   void* p = nullptr;
   if (posix_memalign(&p, 1024, shared_bytes ? shared_bytes : 1)) throw std::bad_alloc();
@@ -188,6 +188,10 @@ void Machine::end_block() {
     error = std::make_unique<std::string>(str("block (", blockIdx.x, ",", blockIdx.y, ",",
                                               blockIdx.z, ") ended with ", engine.size(),
                                               " bulk copies in flight"));
+  if (!error && !guard_intact(shared + shared_bytes - kGuardBytes))
+    error = std::make_unique<std::string>(str("block (", blockIdx.x, ",", blockIdx.y, ",",
+                                              blockIdx.z, ") wrote behind its ", grid.config.smem,
+                                              " bytes of shared memory"));
   check_block_ends();
   if (!error) return;
   engine.clear();

@@ -17,6 +17,16 @@ namespace diptych::simt {
 constexpr int kWarps = 32;  // of a block, at most
 constexpr int kLanes = 32;
 
+// Ordinary builds put NaNs behind shared memory and every allocation, and look whether they are
+// still there. Sanitizers and the checker have better means, and need exact sizes.
+#if defined(DIPTYCH_SIMT_ASAN) || defined(DIPTYCH_SIMT_CHECK)
+constexpr size_t kGuardBytes = 0;
+#else
+constexpr size_t kGuardBytes = 1024;
+#endif
+
+bool guard_intact(const void* guard);
+
 struct Thread : Context {
   uint3 id;
   Site at{};               // where it waits
