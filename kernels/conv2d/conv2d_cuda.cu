@@ -1,0 +1,65 @@
+// conv2d on the GPU: the rungs in order, and the choice among them. No kernels.
+// SPDX-License-Identifier: MIT
+#include <string>
+
+#include "kernels/common/variants.h"
+#include "kernels/conv2d/conv2d_cuda.h"
+#include "kernels/conv2d/conv2d_rungs.cuh"
+
+namespace diptych {
+
+namespace {
+
+template <class Args>
+const Conv2dCudaRung<Args>& pick_rung(const char* pass,
+                                      std::span<const Conv2dCudaRung<Args>> rungs,
+                                      const Args& args,
+                                      int chip) {
+  if (!forced_variant(pass).empty()) return pick(pass, rungs, args, chip);
+  for (const Conv2dCudaRung<Args>& rung : rungs)
+    if (rung.accepts(args, chip) && rung.suits(args)) return rung;
+  throw Error(str(pass, ": too large for the GPU's kernels; ", args.problem));
+}
+
+}  // namespace
+
+std::span<const Conv2dCudaRung<Conv2dCudaForward>> conv2d_cuda_forward_rungs() {
+  static const Conv2dCudaRung<Conv2dCudaForward> rungs[] = {kConv2dForwardNaive};
+  return rungs;
+}
+
+std::span<const Conv2dCudaRung<Conv2dCudaBackwardEpilogue>> conv2d_cuda_backward_epilogue_rungs() {
+  static const Conv2dCudaRung<Conv2dCudaBackwardEpilogue> rungs[] = {kConv2dBackwardEpilogueNaive};
+  return rungs;
+}
+
+std::span<const Conv2dCudaRung<Conv2dCudaBackwardData>> conv2d_cuda_backward_data_rungs() {
+  static const Conv2dCudaRung<Conv2dCudaBackwardData> rungs[] = {kConv2dBackwardDataNaive};
+  return rungs;
+}
+
+std::span<const Conv2dCudaRung<Conv2dCudaBackwardWeight>> conv2d_cuda_backward_weight_rungs() {
+  static const Conv2dCudaRung<Conv2dCudaBackwardWeight> rungs[] = {kConv2dBackwardWeightNaive};
+  return rungs;
+}
+
+const Conv2dCudaRung<Conv2dCudaForward>& pick_conv2d_cuda(const Conv2dCudaForward& args, int chip) {
+  return pick_rung("conv2d_forward", conv2d_cuda_forward_rungs(), args, chip);
+}
+
+const Conv2dCudaRung<Conv2dCudaBackwardEpilogue>& pick_conv2d_cuda(
+    const Conv2dCudaBackwardEpilogue& args, int chip) {
+  return pick_rung("conv2d_backward_epilogue", conv2d_cuda_backward_epilogue_rungs(), args, chip);
+}
+
+const Conv2dCudaRung<Conv2dCudaBackwardData>& pick_conv2d_cuda(const Conv2dCudaBackwardData& args,
+                                                               int chip) {
+  return pick_rung("conv2d_backward_data", conv2d_cuda_backward_data_rungs(), args, chip);
+}
+
+const Conv2dCudaRung<Conv2dCudaBackwardWeight>& pick_conv2d_cuda(
+    const Conv2dCudaBackwardWeight& args, int chip) {
+  return pick_rung("conv2d_backward_weight", conv2d_cuda_backward_weight_rungs(), args, chip);
+}
+
+}  // namespace diptych

@@ -1,0 +1,51 @@
+// The rungs that the .cu files define and conv2d_cuda.cu lists, and what their hosts' sides share.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/conv2d/conv2d_cuda.h"
+
+namespace diptych {
+
+// conv2d_1_naive.cu
+extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardNaive;
+extern const Conv2dCudaRung<Conv2dCudaBackwardEpilogue> kConv2dBackwardEpilogueNaive;
+extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataNaive;
+extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightNaive;
+
+// True when pixels and gemm sizes fit an int with room for a tile beyond the end.
+inline bool fits_int(const Conv2dProblem& t) {
+  constexpr int64_t kMost = (int64_t{1} << 31) - 4096;
+  return int64_t{t.n} * t.h * t.w <= kMost && int64_t{t.n} * t.p() * t.q() <= kMost &&
+         int64_t{t.r} * t.s * t.c <= kMost && int64_t{t.r} * t.s * t.k <= kMost;
+}
+
+inline unsigned blocks_for(int64_t count, int64_t per_block) {
+  return static_cast<unsigned>((count + per_block - 1) / per_block);
+}
+
+template <class Args>
+size_t no_workspace(const Args&) {
+  return 0;
+}
+
+template <class Args>
+bool always_suits(const Args&) {
+  return true;
+}
+
+// The most elements, 8, 4, 2 or 1, that can move at once where rows of `row` elements of
+// `element_bytes` start at `base`.
+inline int move_width(int row, const void* base, int element_bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(base);
+  int width = 8;
+  while (row % width || address % static_cast<uintptr_t>(width * element_bytes)) width /= 2;
+  return width;
+}
+
+// to[i] (+)= sum over rows of partials[row][i], in a fixed order. partials (rows, count).
+void sum_partials(
+    const float* partials, int rows, int64_t count, float* to, bool accumulate, CudaStream stream);
+
+}  // namespace diptych
