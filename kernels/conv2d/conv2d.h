@@ -67,7 +67,8 @@ struct Conv2dOptions {
 
 Conv2dProblem make_conv2d_problem(const Shape& x, const Shape& w, const Conv2dOptions& options);
 
-// b and residual are read only when the epilogue asks for them; pass {} otherwise.
+// b and residual are read only when the epilogue asks for them; pass {} otherwise. With a plain
+// store residual may be y itself: the convolution is added to what is there.
 void conv2d_forward(Stream& stream,
                     const Conv2dProblem& problem,
                     const Conv2dEpilogue& epilogue,

@@ -133,6 +133,29 @@ TEST(Conv2dLoops, AcceptEveryCase) {
   }
 }
 
+// An accumulating caller hands over its target as the residual.
+TEST(Conv2dResidual, MayBeTheOutputItself) {
+  const Conv2dProblem t = square_conv(2, 9, 32, 64, 3, 1);
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    TestBuffer x(t.x_shape(), dtype), w(t.w_shape(), dtype), residual(t.a_shape(), dtype);
+    TestBuffer y(t.a_shape(), dtype), apart(t.a_shape(), dtype);
+    x.set(random_reals(t.x_shape().numel(), 1));
+    w.set(random_reals(t.w_shape().numel(), 2));
+    const Values start = residual.set(random_reals(t.a_shape().numel(), 3));
+    const Conv2dEpilogue add = {.residual = true};
+    for (const auto& variant : conv2d_forward_variants()) {
+      const Conv2dForwardArgs args = {t, add, x.view(), w.view(), {}, residual.view(), apart.mut()};
+      if (!variant.accepts(stream(), args)) continue;
+      variant.run(stream(), args);
+      y.set(start);
+      variant.run(stream(), {t, add, x.view(), w.view(), {}, y.view(), y.mut()});
+      for (size_t i = 0; i < start.size(); ++i) {
+        ASSERT_EQ(y.get(i), apart.get(i)) << variant.name << " " << dtype << " at " << i;
+      }
+    }
+  }
+}
+
 class Conv2dBits : public ::testing::Test {
  protected:
   const Conv2dProblem t = square_conv(2, 12, 24, 40, 3, 1);
