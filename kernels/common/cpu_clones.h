@@ -1,7 +1,8 @@
 // DIPTYCH_CPU_CLONES: put before a plain function with a hot loop; it is compiled for AVX-512, AVX2
 // and the base instruction set, and the loader binds the one this CPU runs. Templates and lambdas
 // do not take it: the loop goes into a function of its own. The wider clones contract a*b+c to one
-// rounding. SPDX-License-Identifier: MIT
+// rounding.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 // The x86-64 levels are chosen by the CPU's features. A model name ("arch=skylake-avx512") is not:
