@@ -1,5 +1,6 @@
 // diptych train: trains the network of a project.
 // SPDX-License-Identifier: MIT
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -15,6 +16,7 @@ struct TrainArguments {
   std::string project;
   std::string run = "main";
   int64_t iterations = 0;
+  double minutes = 0;  // 0: no limit
   std::unique_ptr<SettingFlags> flags;
 };
 
@@ -25,7 +27,12 @@ int train(const TrainArguments& a) {
   request.run = a.run;
   request.iterations = a.iterations;
   StopFlag stop;
-  request.stop = [&] { return stop.requested(); };
+  const auto start = std::chrono::steady_clock::now();
+  request.stop = [&, start] {
+    const std::chrono::duration<double, std::ratio<60>> spent =
+        std::chrono::steady_clock::now() - start;
+    return stop.requested() || (a.minutes > 0 && spent.count() >= a.minutes);
+  };
   request.at_risk = [&](int64_t iteration, int64_t saved) {
     stop.set_messages(
         str("finishing this iteration, then saving; press Ctrl-C again to quit at once and lose ",
@@ -53,6 +60,9 @@ void add_train_command(CLI::App& app, CommandChoice& choice) {
   command->add_option("project", a->project, "project folder")->required()->type_name("PROJECT");
   command->add_option("--iters", a->iterations, "iterations to do now; without it until stopped")
       ->check(CLI::Range(int64_t{1}, int64_t{1000000000}))
+      ->type_name("NUMBER");
+  command->add_option("--minutes", a->minutes, "stop after this time, saved as with Ctrl-C")
+      ->check(CLI::Range(0.01, 1e6))
       ->type_name("NUMBER");
   command
       ->add_option("--run", a->run, "name of the folder in runs/ for metrics and settings [main]")
