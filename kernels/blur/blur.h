@@ -11,7 +11,8 @@
 //               t (N,H,W,C), m (N,H,W,1): fills the outside of the mask with its blurred self
 // Two 1-D passes: FLOPs 4 * size * N*H*W*C. Workspace: a few rows per thread; blur_out a
 // copy of t and m as well. Errors: rank, shapes or dtypes that do not fit; sigma not above 0 or
-// above kMaxBlurSigma. Outputs must not overlap inputs. SPDX-License-Identifier: MIT
+// above kMaxBlurSigma. Outputs must not overlap inputs.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/stream.h"

@@ -1,5 +1,6 @@
 // Total variation on the CPU: differences between rows, and along a row at a distance of C
-// (columns) or 1 within a pixel (channels). SPDX-License-Identifier: MIT
+// (columns) or 1 within a pixel (channels).
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 
 #include "kernels/common/cpu_clones.h"
