@@ -66,16 +66,21 @@ void add_taps(
 // acc[j][i] += a[j] * x[i] for the 4 output channels j.
 template <class T>
 [[gnu::always_inline]] inline void add_outer(const float* a, const T* x, int count, float* acc) {
-  float* __restrict acc0 = acc;
-  float* __restrict acc1 = acc + count;
-  float* __restrict acc2 = acc + 2 * count;
-  float* __restrict acc3 = acc + 3 * count;
-  for (int i = 0; i < count; ++i) {
+  const float factor[4] = {a[0], a[1], a[2], a[3]};
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Lanes value;
+    load_lanes(x + i, value);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      Lanes sum;
+      load_lanes(acc + j * count + i, sum);
+      store_lanes(sum + factor[j] * value, acc + j * count + i);
+    }
+  }
+  for (; i < count; ++i) {
     const float value = static_cast<float>(x[i]);
-    acc0[i] += a[0] * value;
-    acc1[i] += a[1] * value;
-    acc2[i] += a[2] * value;
-    acc3[i] += a[3] * value;
+    for (int j = 0; j < 4; ++j) acc[j * count + i] += factor[j] * value;
   }
 }
 
