@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/stream.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <new>
 #include <thread>
@@ -12,6 +14,8 @@
 namespace diptych {
 
 namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
 
 int machine_threads() {
   const unsigned cores = std::thread::hardware_concurrency();
@@ -37,9 +41,12 @@ void Stream::set_threads(int threads) {
 
 void* Stream::workspace(size_t bytes) {
   if (bytes <= workspace_bytes_) return workspace_;
-  const size_t rounded = (bytes + 4095) / 4096 * 4096;
+  // Large scratch asks for huge pages: packed tiles are walked end to end many times per call.
+  const size_t alignment = bytes >= kHugePage ? kHugePage : 4096;
+  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   std::free(workspace_);
-  workspace_ = std::aligned_alloc(64, rounded);
+  workspace_ = std::aligned_alloc(alignment, rounded);
+  if (workspace_ && alignment == kHugePage) madvise(workspace_, rounded, MADV_HUGEPAGE);
   workspace_bytes_ = workspace_ ? rounded : 0;
   if (!workspace_) throw std::bad_alloc();
   return workspace_;
