@@ -51,13 +51,13 @@ std::string command_path(const CLI::App& app) {
 [[noreturn]] void refuse_command_line(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = deepest(app);
   const std::string path = command_path(command);
-  std::string hint;
-  for (const std::string& rest : app.remaining(true)) {
-    hint = suggestion(command, rest);
-    break;
-  }
+  const std::vector<std::string> rest = app.remaining(true);
+  const std::string hint = rest.empty() ? "" : suggestion(command, rest.front());
   std::string cause = error.what();
   while (!cause.empty() && (cause.back() == '.' || cause.back() == '\n')) cause.pop_back();
+  const bool no_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+                          !command.get_subcommands({}).empty() && !rest.empty();
+  if (no_command) cause = "there is no command '" + rest.front() + "'";
   throw InputError(path, cause, hint + "See " + path + " --help");
 }
 

@@ -27,31 +27,21 @@ struct ExtractArguments {
   std::unique_ptr<SettingFlags> flags;
 };
 
-// What decides which faces a faceset holds: its rest must be extracted alike.
-constexpr const char* kRemembered[] = {"extract.face_type", "extract.image_size",
-                                       "extract.max_faces", "extract.min_face"};
-
-// Opens the faceset, or makes it. Throws InputError when it was begun from another video or with
-// other settings.
-Faceset open_faceset(const Project& project, Side side, const Settings& settings) {
+// Opens the faceset, or makes it. Throws InputError when it was begun from another video;
+// extract_faces() compares the settings.
+Faceset open_faceset(const Project& project, Side side) {
   const std::string path = project.faces(side).string();
   const SourceRecord& source = project.record(side);
   std::error_code error;
-  const bool exists = fs::exists(path, error);
-  Faceset faces = exists ? Faceset::open(path) : Faceset::create(path);
-  const auto agree = [&](const std::string& key, const std::string& wanted) {
-    const std::optional<std::string> stored = faces.meta(key);
-    if (!stored) {
-      faces.set_meta(key, wanted);
-    } else if (*stored != wanted) {
-      throw InputError(path, str("was begun with ", key, " = ", *stored, ", now it is ", wanted),
-                       "Set it back, or move the file away to extract anew");
-    }
-  };
-  agree("source_xxh64", source.xxh64);
-  for (const char* key : kRemembered) agree(key, settings.toml_value(key));
-  faces.set_meta("source", source.origin);
-  faces.set_meta("consent", source.consent);
+  Faceset faces = fs::exists(path, error) ? Faceset::open(path) : Faceset::create(path);
+  const std::optional<std::string> known = faces.meta("project.xxh64");
+  if (known && *known != source.xxh64) {
+    throw InputError(path, "was extracted from another video (checksum " + *known + ")",
+                     "Move the file away to extract anew");
+  }
+  faces.set_meta("project.xxh64", source.xxh64);
+  faces.set_meta("project.source", source.origin);
+  faces.set_meta("project.consent", source.consent);
   return faces;
 }
 
@@ -92,7 +82,7 @@ bool extract_side(const Project& project,
   detect.min_face = static_cast<int>(settings.integer("extract.min_face"));
   const std::unique_ptr<FaceDetector> detector = make_dlib_detector(detect);
   const std::unique_ptr<LandmarkPredictor> landmarks = make_dlib_landmarks();
-  Faceset faces = open_faceset(project, side, settings);
+  Faceset faces = open_faceset(project, side);
   Progress progress("extract " + name, "frames", 0);
   const ExtractSummary done = extract_faces(*source, *detector, *landmarks, faces,
                                             extract_options(settings, stop, progress));

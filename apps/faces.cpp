@@ -12,6 +12,7 @@
 #include "apps/contact_sheet.h"
 #include "apps/face_folder.h"
 #include "apps/face_ids.h"
+#include "apps/open_faceset.h"
 #include "apps/progress.h"
 #include "apps/project.h"
 #include "apps/train_data.h"
@@ -133,7 +134,7 @@ void sort_rows(std::vector<Row>& rows, const std::string& by) {
 }
 
 int list_faces(const FacesArguments& a) {
-  const Faceset faceset = Faceset::open(faceset_path(a).string(), true);
+  const Faceset faceset = open_faceset_to_read(faceset_path(a));
   std::vector<Row> rows = read_rows(faceset, wanted_state(a));
   sort_rows(rows, a.sort);
   if (a.json) {
@@ -169,7 +170,7 @@ int undo(const FacesArguments& a) {
 
 int sheet(const FacesArguments& a) {
   constexpr size_t kPerPage = 300;
-  const Faceset faceset = Faceset::open(faceset_path(a).string(), true);
+  const Faceset faceset = open_faceset_to_read(faceset_path(a));
   const std::vector<int64_t> ids = chosen_ids(a, faceset);
   if (ids.empty()) throw InputError(faceset.path(), "holds no such face", "Use --all");
   const fs::path out = a.path;
@@ -210,7 +211,7 @@ int change_state(const FacesArguments& a, FaceState state) {
 }
 
 int export_folder(const FacesArguments& a) {
-  const Faceset faceset = Faceset::open(faceset_path(a).string(), true);
+  const Faceset faceset = open_faceset_to_read(faceset_path(a));
   const std::vector<int64_t> ids = chosen_ids(a, faceset);
   Progress progress("export", "faces", static_cast<int64_t>(ids.size()));
   export_faces(faceset, ids, a.path, [&](int64_t done, int64_t) { progress.update(done); });

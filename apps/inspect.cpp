@@ -8,6 +8,7 @@
 #include <map>
 
 #include "apps/metrics.h"
+#include "apps/open_faceset.h"
 #include "apps/progress.h"
 #include "apps/project.h"
 #include "faces/faceset/faceset.h"
@@ -34,7 +35,7 @@ std::string bytes_of(const fs::path& file) {
 }
 
 ordered_json inspect_faceset(const fs::path& file) {
-  const Faceset faces = Faceset::open(file.string(), true);
+  const Faceset faces = open_faceset_to_read(file);
   ordered_json facts = {{"kind", "faceset"},
                         {"file", file.string()},
                         {"bytes", fs::file_size(file)},
@@ -146,7 +147,7 @@ ordered_json inspect_project(const fs::path& dir) {
                    {"consent", r.consent + (r.recorded.empty() ? "" : ", recorded " + r.recorded)}};
     facts[name]["faces"] =
         when_there(project.faces(side), [](const fs::path& path) -> ordered_json {
-          const Faceset faces = Faceset::open(path.string(), true);
+          const Faceset faces = open_faceset_to_read(path);
           return str(format_count(faces.count(FaceState::kActive)), " active, ",
                      format_count(faces.count(FaceState::kTrash)), " in the trash");
         });

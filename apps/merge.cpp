@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/command_line.h"
+#include "apps/open_faceset.h"
 #include "apps/predictor.h"
 #include "apps/progress.h"
 #include "apps/project.h"
@@ -78,21 +79,13 @@ MergeOutput output_of(const MergeArguments& a, const Settings& settings, const f
   return output;
 }
 
-Faceset open_dst_faces(const Project& project) {
-  const fs::path path = project.faces(Side::kDst);
-  std::error_code error;
-  if (!fs::exists(path, error))
-    throw InputError(path.string(), "there is no faceset yet", "Run diptych extract first");
-  return Faceset::open(path.string(), true);
-}
-
 int merge(const MergeArguments& a) {
   const Project project = Project::open(a.project);
   const Settings settings = a.flags->resolve(project.settings());
   const fs::path path = a.output.empty() ? project.out("result.mp4") : fs::path(a.output);
   refuse_overwriting(path, project, a.force);
   const MergeOptions options = merge_options(settings);
-  const Faceset faces = open_dst_faces(project);
+  const Faceset faces = open_faceset_to_read(project.faces(Side::kDst));
   SwapPredictor predictor(project.checkpoint(), settings);
   const std::unique_ptr<FrameSource> source = open_frame_source(project.source(Side::kDst));
 

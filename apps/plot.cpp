@@ -151,7 +151,7 @@ std::vector<double> axis_ticks(double low, double high, int most) {
 
 std::vector<float> smooth(std::span<const float> values) {
   const auto n = static_cast<std::ptrdiff_t>(values.size());
-  const std::ptrdiff_t half = n / 100;
+  const std::ptrdiff_t half = std::max(n / 100, std::min<std::ptrdiff_t>(n / 10, 10));
   std::vector<double> sum(values.size() + 1, 0), count(values.size() + 1, 0);
   for (size_t i = 0; i < values.size(); ++i) {
     const bool finite = std::isfinite(values[i]);

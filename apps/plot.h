@@ -21,8 +21,8 @@ cv::Mat plot_losses(std::span<const LossPoint> history,
 // Multiples of 1, 2 or 5 times a power of ten that cover [low, high], at most `most` of them.
 std::vector<double> axis_ticks(double low, double high, int most);
 
-// Centred mean over a window that is a 50th of the points, odd, at least 1; NaN where the window
-// holds no finite value.
+// Centred mean over a window of about a 50th of the points (a fifth of few points, at most 21); NaN
+// where the window holds no finite value.
 std::vector<float> smooth(std::span<const float> values);
 
 }  // namespace diptych

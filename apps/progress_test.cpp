@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include "apps/progress.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 namespace diptych {
@@ -12,10 +15,10 @@ ProgressState example() {
 }
 
 TEST(Progress, LineShowsShareCountsRateAndTimeLeft) {
-  EXPECT_EQ(
-      format_progress(example(), 100),
-      "train  37% [========>             ] 370/1,000 it  2.10 it/s  5m 00s left  src 0.81 dst "
-      "0.76");
+  EXPECT_EQ(format_progress(example(), 100),
+            "train  37% [===========>                  ] 370/1,000 it  2.10 it/s  5m 00s left  src "
+            "0.81 dst "
+            "0.76");
 }
 
 TEST(Progress, LineNeverExceedsTheWidth) {

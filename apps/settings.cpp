@@ -131,7 +131,7 @@ std::string legal_values(const SettingKey& key) {
 
 std::string nearest_word(std::string_view word, std::span<const std::string> candidates) {
   std::string best;
-  int best_distance = static_cast<int>(std::max<size_t>(2, word.size() / 2));
+  int best_distance = static_cast<int>(std::max<size_t>(2, word.size() / 2)) + 1;
   for (const std::string& candidate : candidates) {
     const int distance = edit_distance(word, candidate);
     if (distance < best_distance) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "apps/open_faceset.h"
 #include "kernels/common/check.h"
 
 namespace diptych {
@@ -60,10 +61,7 @@ SampleOptions sample_options(const Settings& s, Side side) {
 }
 
 std::vector<Face> load_faces(const std::filesystem::path& path, FaceType type) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error))
-    throw InputError(path.string(), "there is no faceset yet", "Run diptych extract first");
-  std::vector<Face> faces = Faceset::open(path.string(), true).load_all(true);
+  std::vector<Face> faces = open_faceset_to_read(path).load_all(true);
   if (faces.empty()) {
     throw InputError(path.string(), "holds no active face",
                      "Run diptych extract, or diptych faces restore");

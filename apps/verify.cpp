@@ -6,6 +6,7 @@
 
 #include "apps/command_line.h"
 #include "apps/inspect.h"
+#include "apps/open_faceset.h"
 #include "apps/project.h"
 #include "faces/faceset/faceset.h"
 #include "faces/image/image.h"
@@ -61,7 +62,7 @@ void verify_checkpoint(const fs::path& path) {
 }
 
 void verify_faceset(const fs::path& path) {
-  const Faceset faces = Faceset::open(path.string(), true);
+  const Faceset faces = open_faceset_to_read(path);
   const std::vector<std::string> problems = faces.check();
   for (const std::string& problem : problems) std::printf("  %s\n", problem.c_str());
   if (!problems.empty()) {
