@@ -24,22 +24,26 @@ const Conv2dCudaRung<Args>& pick_rung(const char* pass,
 }  // namespace
 
 std::span<const Conv2dCudaRung<Conv2dCudaForward>> conv2d_cuda_forward_rungs() {
-  static const Conv2dCudaRung<Conv2dCudaForward> rungs[] = {kConv2dForwardNaive};
+  static const Conv2dCudaRung<Conv2dCudaForward> rungs[] = {kConv2dForwardTiled,
+                                                            kConv2dForwardNaive};
   return rungs;
 }
 
 std::span<const Conv2dCudaRung<Conv2dCudaBackwardEpilogue>> conv2d_cuda_backward_epilogue_rungs() {
-  static const Conv2dCudaRung<Conv2dCudaBackwardEpilogue> rungs[] = {kConv2dBackwardEpilogueNaive};
+  static const Conv2dCudaRung<Conv2dCudaBackwardEpilogue> rungs[] = {kConv2dBackwardEpilogueStrips,
+                                                                     kConv2dBackwardEpilogueNaive};
   return rungs;
 }
 
 std::span<const Conv2dCudaRung<Conv2dCudaBackwardData>> conv2d_cuda_backward_data_rungs() {
-  static const Conv2dCudaRung<Conv2dCudaBackwardData> rungs[] = {kConv2dBackwardDataNaive};
+  static const Conv2dCudaRung<Conv2dCudaBackwardData> rungs[] = {kConv2dBackwardDataTiled,
+                                                                 kConv2dBackwardDataNaive};
   return rungs;
 }
 
 std::span<const Conv2dCudaRung<Conv2dCudaBackwardWeight>> conv2d_cuda_backward_weight_rungs() {
-  static const Conv2dCudaRung<Conv2dCudaBackwardWeight> rungs[] = {kConv2dBackwardWeightNaive};
+  static const Conv2dCudaRung<Conv2dCudaBackwardWeight> rungs[] = {kConv2dBackwardWeightTiled,
+                                                                   kConv2dBackwardWeightNaive};
   return rungs;
 }
 

@@ -102,6 +102,13 @@ __host__ __device__ inline Phase phase_of(const ConvDims& d, int index) {
   return f;
 }
 
+// The pixels of the largest phase, which is what a grid must cover.
+inline int most_phase_pixels(const ConvDims& d) {
+  int most = 0;
+  for (int i = 0; i < d.stride * d.stride; ++i) most = max(most, phase_of(d, i).pixels(d));
+  return most;
+}
+
 // The input element (channel 0) at row m of a phase.
 __device__ inline int64_t phase_offset(const ConvDims& d, const Phase& f, int m) {
   const Pixel at = pixel_of(m, f.rows, f.columns);

@@ -14,6 +14,14 @@ extern const Conv2dCudaRung<Conv2dCudaBackwardEpilogue> kConv2dBackwardEpilogueN
 extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataNaive;
 extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightNaive;
 
+// conv2d_2_tiled.cu
+extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardTiled;
+extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataTiled;
+extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightTiled;
+
+// conv2d_backward_epilogue.cu
+extern const Conv2dCudaRung<Conv2dCudaBackwardEpilogue> kConv2dBackwardEpilogueStrips;
+
 // True when pixels and gemm sizes fit an int with room for a tile beyond the end.
 inline bool fits_int(const Conv2dProblem& t) {
   constexpr int64_t kMost = (int64_t{1} << 31) - 4096;
@@ -47,5 +55,19 @@ inline int move_width(int row, const void* base, int element_bytes) {
 // to[i] (+)= sum over rows of partials[row][i], in a fixed order. partials (rows, count).
 void sum_partials(
     const float* partials, int rows, int64_t count, float* to, bool accumulate, CudaStream stream);
+
+// How backward weight splits its long sum over N*P*Q for tiles of bm x bn, bk pixels a step: split
+// i takes steps [i * steps_each, (i + 1) * steps_each). More than one means partials to add up.
+struct SplitSum {
+  int count, steps_each;
+};
+
+SplitSum split_sum(const Conv2dProblem& problem, int bm, int bn, int bk);
+
+inline size_t split_workspace(const Conv2dProblem& t, SplitSum split) {
+  if (split.count == 1) return 0;
+  return sizeof(float) * static_cast<size_t>(split.count) * static_cast<size_t>(t.k) *
+         static_cast<size_t>(t.r * t.s * t.c);
+}
 
 }  // namespace diptych

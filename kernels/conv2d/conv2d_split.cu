@@ -1,0 +1,59 @@
+// Adding up partial results in a fixed order: the second pass of every split sum of conv2d.
+// SPDX-License-Identifier: MIT
+#include "kernels/common/simt/simt.h"
+#include "kernels/conv2d/conv2d_rungs.cuh"
+
+namespace diptych {
+
+namespace {
+
+constexpr int kColumns = 32, kGroups = 8, kThreads = kColumns * kGroups;
+
+struct GroupSums {
+  float of[kGroups][kColumns];
+};
+
+// A block takes 32 columns; each of its 8 warps adds every 8th row, then one warp adds the 8 sums.
+__global__ void __launch_bounds__(kThreads) sum_partials_kernel(
+    const float* partials, int rows, int64_t count, float* to, bool accumulate) {
+  auto& sums = simt::shared<GroupSums>();
+  const int column = static_cast<int>(threadIdx.x) % kColumns;
+  const int group = static_cast<int>(threadIdx.x) / kColumns;
+  const int64_t i = int64_t{blockIdx.x} * kColumns + column;
+  float sum = 0;
+  if (i < count)
+    for (int row = group; row < rows; row += kGroups) sum += partials[row * count + i];
+  sums.of[group][column] = sum;
+  __syncthreads();  // every group's sum is there
+  if (group || i >= count) return;
+  for (int g = 1; g < kGroups; ++g) sum += sums.of[g][column];
+  to[i] = accumulate ? to[i] + sum : sum;
+}
+
+}  // namespace
+
+void sum_partials(
+    const float* partials, int rows, int64_t count, float* to, bool accumulate, CudaStream stream) {
+  simt::launch(sum_partials_kernel,
+               {.grid = blocks_for(count, kColumns),
+                .block = kThreads,
+                .smem = sizeof(GroupSums),
+                .stream = stream},
+               partials, rows, count, to, accumulate);
+}
+
+SplitSum split_sum(const Conv2dProblem& t, int bm, int bn, int bk) {
+  // Enough blocks for two on each multiprocessor of the largest chips; a constant, so that the
+  // bits of dw do not depend on the chip. Fewer than kLeastSteps steps do not pay for a block.
+  constexpr int kBlocks = 264, kLeastSteps = 8, kMostSplits = 64;
+  const int tiles = static_cast<int>(blocks_for(t.k, bm) * blocks_for(t.r * t.s * t.c, bn));
+  const int steps = static_cast<int>(blocks_for(int64_t{t.n} * t.p() * t.q(), bk));
+  int splits = kBlocks / tiles;
+  if (splits > steps / kLeastSteps) splits = steps / kLeastSteps;
+  if (splits > kMostSplits) splits = kMostSplits;
+  if (splits < 1) splits = 1;
+  const int each = (steps + splits - 1) / splits;
+  return {(steps + each - 1) / each, each};
+}
+
+}  // namespace diptych
