@@ -145,9 +145,9 @@ TEST(TensorCore, WgmmaFromMnMajorTiles) {
 }
 
 // The widest: one warp group, 256 columns, K-major; registers change hands around it.
-__global__ void wide_kernel(const __grid_constant__ simt::TensorMap a,
-                            const __grid_constant__ simt::TensorMap b,
-                            float* y) {
+__global__ void __launch_bounds__(256) wide_kernel(const __grid_constant__ simt::TensorMap a,
+                                                   const __grid_constant__ simt::TensorMap b,
+                                                   float* y) {
 #if DIPTYCH_SM90A
   struct Tiles {
     alignas(1024) simt::bf16 a[64][64], b[256][64];

@@ -1,0 +1,59 @@
+// Packs: 16 bytes of elements that one instruction loads or stores. SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernels/common/simt/simt.h"
+
+namespace diptych {
+
+constexpr int kPackBytes = 16;
+
+template <class T, int N = kPackBytes / static_cast<int>(sizeof(T))>
+struct alignas(sizeof(T) * N) Pack {
+  static constexpr int kSize = N;
+
+  T v[N];
+};
+
+// One access of sizeof(V) bytes. On the emulator, too: a plain copy might be told as several.
+template <class V>
+__device__ __forceinline__ V load_whole(const V* p,
+                                        [[maybe_unused]] simt::Site at = simt::Site::here()) {
+#ifdef __CUDACC__
+  return *p;
+#else
+  simt::note(p, sizeof(V), simt::Access::kRead, at);
+  V value;
+  simt::copy_unseen(&value, p, sizeof(V));
+  return value;
+#endif
+}
+
+template <class V>
+__device__ __forceinline__ void store_whole(V* p,
+                                            const V& value,
+                                            [[maybe_unused]] simt::Site at = simt::Site::here()) {
+#ifdef __CUDACC__
+  *p = value;
+#else
+  simt::note(p, sizeof(V), simt::Access::kWrite, at);
+  simt::copy_unseen(p, &value, sizeof(V));
+#endif
+}
+
+template <class P, class T>
+__device__ __forceinline__ const P* packs_of(const T* p) {
+  return reinterpret_cast<const P*>(p);
+}
+
+template <class P, class T>
+__device__ __forceinline__ P* packs_of(T* p) {
+  return reinterpret_cast<P*>(p);
+}
+
+// True when every pointer starts a pack.
+template <class... T>
+bool pack_aligned(const T*... p) {
+  return ((reinterpret_cast<uintptr_t>(p) % kPackBytes == 0) && ...);
+}
+
+}  // namespace diptych
