@@ -13,7 +13,7 @@ for file in "${sources[@]}"; do
   fi
 done
 while read -r file; do
-  if ! head -n 5 "$file" | grep -q 'SPDX-License-Identifier: MIT'; then
+  if ! head -n 60 "$file" | grep -q 'SPDX-License-Identifier: MIT'; then
     echo "no SPDX line: $file"
     bad=1
   fi

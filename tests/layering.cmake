@@ -17,7 +17,7 @@ foreach(layer kernels tensor nn optim models faces apps)
   foreach(file ${files})
     math(EXPR checked "${checked} + 1")
     set(allowed ${allowed_${layer}})
-    if(file MATCHES "_(test|bench)\\.cpp$")
+    if(file MATCHES "_(test|bench|ref|test_[a-z_]+)\\.(cpp|h)$" OR file MATCHES "/test_[a-z_]+\\.(h|cpp)$")
       list(APPEND allowed tests bench)  # an op's own test and bench use the support headers
     endif()
     file(STRINGS "${file}" includes REGEX "^#include \"")

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/stream.h"
 
-#include <sys/mman.h>
-
 #include <cstdlib>
 #include <new>
 #include <thread>
+
+#include <sys/mman.h>
 
 #include "kernels/common/check.h"
 #include "kernels/common/parallel.h"
