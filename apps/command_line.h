@@ -1,5 +1,6 @@
 // The command line: one function per subcommand adds it to the parser; run_command_line() parses
-// and runs the one that was chosen. SPDX-License-Identifier: MIT
+// and runs the one that was chosen.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <functional>

@@ -58,7 +58,7 @@ std::string probe(const std::string& path) {
   }
   const SourceInfo& info = source->info();
   std::string text = str(frame.bgr.cols, "x", frame.bgr.rows, ", ", info.codec);
-  if (info.duration > 0) text += ", " + format_duration(info.duration);
+  if (info.is_video && info.duration > 0) text += ", " + format_duration(info.duration);
   if (info.frames) text += ", " + format_count(*info.frames) + " frames";
   return text;
 }

@@ -1,6 +1,6 @@
 // metrics.jsonl: one line per iteration, appended and never rewritten. After a crash the file may
-// go past the checkpoint; readers let the later line of an iteration win. SPDX-License-Identifier:
-// MIT
+// go past the checkpoint; readers let the later line of an iteration win.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -179,6 +179,7 @@ void Progress::draw(bool force) {
   state_.elapsed = now;
   last_draw_ = now;
   drawn_ = true;
+  drawn_done_ = state_.done;
   if (terminal_) {
     std::fprintf(stderr, "\r%s\x1b[K", format_progress(state_, terminal_width() - 1).c_str());
   } else {
@@ -195,8 +196,9 @@ void Progress::message(const std::string& text) {
 
 void Progress::finish() {
   if (finished_) return;
-  draw(true);
   finished_ = true;
+  if (!terminal_ && drawn_ && drawn_done_ == state_.done) return;
+  draw(true);
   if (terminal_) std::fputc('\n', stderr);
 }
 

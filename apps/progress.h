@@ -81,6 +81,7 @@ class Progress {
   bool drawn_ = false, finished_ = false;
   std::chrono::steady_clock::time_point start_;
   double last_draw_ = -1e9;
+  int64_t drawn_done_ = 0;
 };
 
 // True when stderr is a terminal that understands carriage returns.

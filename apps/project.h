@@ -1,5 +1,6 @@
 // Project: the folder of one face swap: project.toml, two sources, two facesets, the model, runs
-// and results. Layout: docs/user/project.md. SPDX-License-Identifier: MIT
+// and results. Layout: docs/user/project.md.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -129,6 +129,19 @@ void TrainSession::announce() const {
           current_stream().threads(), " threads"));
 }
 
+// Said before the work, not after the first quarter of an hour.
+void TrainSession::warn_of_full_disk() const {
+  const auto moments = static_cast<int64_t>(trainer_->optimizer().moments().size());
+  const auto bytes = static_cast<double>(trainer_->arena().parameter_count() * 4 * (1 + moments));
+  std::error_code error;
+  const fs::space_info space = fs::space(project_.dir(), error);
+  if (error || static_cast<double>(space.available) > 1.1 * bytes) return;
+  log(LogLevel::kWarning,
+      str("a save needs ", format_bytes(bytes), ", only ",
+          format_bytes(static_cast<double>(space.available)), " are free in ",
+          project_.dir().string(), ": free some space before the first save"));
+}
+
 int64_t TrainSession::last_iteration() const {
   const int64_t target = settings_.integer("train.target_iter");
   int64_t last = request_.iterations > 0 ? first_ + request_.iterations : 0;
@@ -267,6 +280,7 @@ void TrainSession::or_save(const std::function<void()>& write) {
 
 void TrainSession::begin() {
   announce();
+  warn_of_full_disk();
   metrics_ = std::make_unique<MetricsWriter>(project_.run(request_.run) / "metrics.jsonl");
   std::vector<std::pair<std::string, std::string>> start;
   for (const auto& [key, value] : settings_.all()) {

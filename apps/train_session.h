@@ -54,6 +54,7 @@ class TrainSession {
   void start_samplers(uint64_t next_src, uint64_t next_dst);
   void store_settings() const;
   void announce() const;
+  void warn_of_full_disk() const;
   void iterate(Progress& progress);
   SaehdStep checked_step(const SampleBatch& src, const SampleBatch& dst);
   void record(const SaehdStep& step, const SampleBatch& src, const SampleBatch& dst);

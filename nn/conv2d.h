@@ -1,5 +1,6 @@
 // nn::Conv2d: weight (K,R,S,C), bias (K) and the block of pointwise neighbours its convolution
-// carries. SPDX-License-Identifier: MIT
+// carries.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

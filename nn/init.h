@@ -1,5 +1,6 @@
 // Initial weights: Glorot uniform, U(-L, L) with L = sqrt(6 / (fan_in + fan_out)); biases 0 (spec
-// networks.md 2). SPDX-License-Identifier: MIT
+// networks.md 2).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Optimizer: AdaBelief or RMSprop over a ParamArena, exactly as spec training.md 5 has them: no
 // bias correction, epsilon 1e-6 outside the root. One pass over the flat buffers updates weights,
-// moments and bf16 copies. SPDX-License-Identifier: MIT
+// moments and bf16 copies.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

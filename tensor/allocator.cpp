@@ -1,5 +1,6 @@
 // Free lists by size class under one lock. Large blocks ask for huge pages: a training step walks
-// hundreds of megabytes. SPDX-License-Identifier: MIT
+// hundreds of megabytes.
+// SPDX-License-Identifier: MIT
 #include "tensor/allocator.h"
 
 #include <cstdlib>

@@ -1,5 +1,6 @@
 // Caching allocator for tensors on the CPU: size classes, free lists, counters for live and peak
-// bytes. SPDX-License-Identifier: MIT
+// bytes.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

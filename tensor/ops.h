@@ -1,6 +1,7 @@
 // Every differentiable op, on one screen. Shapes are NHWC; formulas and limits stand in
 // kernels/<op>/<op>.h. Each records its backward closure when an input needs a gradient. Outputs
-// are new tensors. SPDX-License-Identifier: MIT
+// are new tensors.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <utility>

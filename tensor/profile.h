@@ -1,5 +1,6 @@
 // Time per layer and pass. Off by default and then free of clock reads; bench/step_bench turns it
-// on. SPDX-License-Identifier: MIT
+// on.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>

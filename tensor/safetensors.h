@@ -1,7 +1,8 @@
 // Named tensors and text in one file, in the safetensors format (8-byte little-endian header
 // length, JSON header, data), so that Python reads it with the stock library. Written atomically,
 // with a checksum over header and data. Errors: InputError with file, cause and remedy; a failed
-// save leaves the old file as it was. SPDX-License-Identifier: MIT
+// save leaves the old file as it was.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // A reader for the subset of JSON that safetensors headers use: objects, strings, arrays of
-// non-negative integers. SPDX-License-Identifier: MIT
+// non-negative integers.
+// SPDX-License-Identifier: MIT
 #include "tensor/safetensors_header.h"
 
 #include <cctype>

@@ -1,6 +1,7 @@
 // The tape: an eager list of backward closures in the order the ops ran. Reverse order is a valid
 // topological order, so backward() needs no sort and no recursion; it drops each record after
-// running it, freeing what it saved. SPDX-License-Identifier: MIT
+// running it, freeing what it saved.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <functional>

@@ -1,6 +1,7 @@
 // Tensor: a cheap handle on shared storage with a shape, a dtype and a gradient slot. Copy shares,
 // clone() copies. Contiguous always: no strides. Const does not protect the data; ops never write
-// to their inputs. SPDX-License-Identifier: MIT
+// to their inputs.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <memory>

@@ -1,6 +1,7 @@
 // A full training step against dumps of an independent PyTorch implementation that computes in
 // double: losses per sample, gradients of every weight, losses and weights of three steps of both
-// optimizers, and the swap after them. SPDX-License-Identifier: MIT
+// optimizers, and the swap after them.
+// SPDX-License-Identifier: MIT
 #include "tests/support/golden.h"
 
 #include <cmath>

@@ -1,5 +1,6 @@
 // SAEHD against facts: parameter counts, forward vectors, and a full training step of an
-// independent implementation. SPDX-License-Identifier: MIT
+// independent implementation.
+// SPDX-License-Identifier: MIT
 #include <cmath>
 #include <filesystem>
 

@@ -1,6 +1,7 @@
 // From 68 landmarks to the matrix that cuts the aligned face out of a frame (spec alignment.md 5 to
 // 7). Coordinates: x right, y down, pixel centres at integers; iBUG 68-point order. All arithmetic
-// in double. SPDX-License-Identifier: MIT
+// in double.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

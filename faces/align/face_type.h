@@ -1,5 +1,6 @@
 // Face types: how much of the head a crop shows. Codes, paddings and offsets: spec
-// alignment.md 7.1. SPDX-License-Identifier: MIT
+// alignment.md 7.1.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // Alignment against matrices, landmarks and poses that the original program computed
-// (data/dfl/golden.json). SPDX-License-Identifier: MIT
+// (data/dfl/golden.json).
+// SPDX-License-Identifier: MIT
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>

@@ -1,5 +1,6 @@
 // The 68 landmarks of a mean head in three dimensions (spec alignment.md 5.4). x right, y down, z
-// away from the camera: the tip of the nose (30) has the smallest z. SPDX-License-Identifier: MIT
+// away from the camera: the tip of the nose (30) has the smallest z.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 namespace diptych {

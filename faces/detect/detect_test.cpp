@@ -1,5 +1,6 @@
 // Detector and landmarks: geometry on generated pictures, hits on photographs, error on clips with
-// known landmarks. SPDX-License-Identifier: MIT
+// known landmarks.
+// SPDX-License-Identifier: MIT
 #include <cmath>
 #include <fstream>
 #include <sstream>

@@ -1,4 +1,5 @@
-// What extraction does with one frame. SPDX-License-Identifier: MIT
+// What extraction does with one frame.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "faces/extract/extract.h"

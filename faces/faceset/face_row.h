@@ -1,4 +1,5 @@
-// One face as a row of the table `faces`. SPDX-License-Identifier: MIT
+// One face as a row of the table `faces`.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "faces/faceset/database.h"

@@ -1,7 +1,8 @@
 // A faceset: one SQLite file with the faces of one identity and what is known of every frame they
 // came from. Every edit is a transaction; deleting is a flag. Layout of the tables:
 // docs/faceset.md. Errors: InputError for a file that is missing, not a faceset, damaged or from a
-// newer version. SPDX-License-Identifier: MIT
+// newer version.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What a Faceset owns. SPDX-License-Identifier: MIT
+// What a Faceset owns.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <mutex>

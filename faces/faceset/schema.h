@@ -1,4 +1,5 @@
-// Tables of a faceset file. SPDX-License-Identifier: MIT
+// Tables of a faceset file.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // Pictures through libjpeg and OpenCV's codecs, behind checks that know whole files from broken
-// ones. SPDX-License-Identifier: MIT
+// ones.
+// SPDX-License-Identifier: MIT
 #include "faces/image/image.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// JPEG and PNG through stb_image. SPDX-License-Identifier: MIT
+// JPEG and PNG through stb_image.
+// SPDX-License-Identifier: MIT
 #include <memory>
 #include <numeric>
 

@@ -1,4 +1,5 @@
-// libjpeg behind exceptions. SPDX-License-Identifier: MIT
+// libjpeg behind exceptions.
+// SPDX-License-Identifier: MIT
 #include "faces/image/jpeg_codec.h"
 
 #include <csetjmp>

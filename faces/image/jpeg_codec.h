@@ -1,5 +1,6 @@
 // JPEG through libjpeg: as OpenCV does it, plus the two things OpenCV hides, the chroma sampling
-// and the warnings that mean damage. SPDX-License-Identifier: MIT
+// and the warnings that mean damage.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

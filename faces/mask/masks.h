@@ -2,7 +2,8 @@
 //
 // Landmarks are in pixels of the picture that `size` describes; parts outside are cut off. Every
 // mask is CV_32FC1 of that size, values in [0,1]. Errors: Error for an empty size or a landmark
-// that is not finite. SPDX-License-Identifier: MIT
+// that is not finite.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <opencv2/core.hpp>

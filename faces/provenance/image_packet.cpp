@@ -1,4 +1,5 @@
-// XMP packets inside JPEG and PNG. SPDX-License-Identifier: MIT
+// XMP packets inside JPEG and PNG.
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <string_view>
 

@@ -1,4 +1,5 @@
-// Which container, and the copy that takes the file's place. SPDX-License-Identifier: MIT
+// Which container, and the copy that takes the file's place.
+// SPDX-License-Identifier: MIT
 #include "faces/provenance/label.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The label as tags of a Matroska file. SPDX-License-Identifier: MIT
+// The label as tags of a Matroska file.
+// SPDX-License-Identifier: MIT
 #include <memory>
 
 #include "faces/image/file_io.h"

@@ -1,4 +1,5 @@
-// Reads and builds XMP packets through exempi. SPDX-License-Identifier: MIT
+// Reads and builds XMP packets through exempi.
+// SPDX-License-Identifier: MIT
 #include "faces/provenance/xmp_packet.h"
 
 #include <memory>

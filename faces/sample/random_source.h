@@ -1,5 +1,6 @@
 // Where a sample's random numbers come from: the counter-based generator of the project, or any
-// other generator that a test wants to replay. SPDX-License-Identifier: MIT
+// other generator that a test wants to replay.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

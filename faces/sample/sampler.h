@@ -1,6 +1,7 @@
 // The sampler: training batches from a faceset by spec samples.md, made ahead of time by threads.
 // A sample is a pure function of (seed, side, sample number, options, faces): the same bits
-// whatever the thread count. SPDX-License-Identifier: MIT
+// whatever the thread count.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Stream copy of audio. SPDX-License-Identifier: MIT
+// Stream copy of audio.
+// SPDX-License-Identifier: MIT
 #include "faces/video/audio_copy.h"
 
 #include <algorithm>

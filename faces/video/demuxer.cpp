@@ -1,4 +1,5 @@
-// Reads video packets and the facts around them. SPDX-License-Identifier: MIT
+// Reads video packets and the facts around them.
+// SPDX-License-Identifier: MIT
 #include "faces/video/demuxer.h"
 
 #include <algorithm>

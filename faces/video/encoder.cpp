@@ -1,4 +1,5 @@
-// libx264 and FFV1 behind one interface. SPDX-License-Identifier: MIT
+// libx264 and FFV1 behind one interface.
+// SPDX-License-Identifier: MIT
 #include "faces/video/encoder.h"
 
 #include <cstring>

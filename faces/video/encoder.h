@@ -1,4 +1,5 @@
-// The video encoder: pictures in, packets out. SPDX-License-Identifier: MIT
+// The video encoder: pictures in, packets out.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <map>

@@ -1,4 +1,5 @@
-// What all frame sources share. SPDX-License-Identifier: MIT
+// What all frame sources share.
+// SPDX-License-Identifier: MIT
 #include "faces/video/frame_source.h"
 
 #include <cmath>

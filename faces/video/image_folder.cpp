@@ -1,4 +1,5 @@
-// Sorted pictures of a folder, decoded one by one. SPDX-License-Identifier: MIT
+// Sorted pictures of a folder, decoded one by one.
+// SPDX-License-Identifier: MIT
 #include "faces/video/image_folder.h"
 
 #include <algorithm>

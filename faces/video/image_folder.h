@@ -1,4 +1,5 @@
-// A folder of pictures as a source of frames. SPDX-License-Identifier: MIT
+// A folder of pictures as a source of frames.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "faces/video/frame_source.h"

@@ -1,4 +1,5 @@
-// Decodes a video file frame by frame. SPDX-License-Identifier: MIT
+// Decodes a video file frame by frame.
+// SPDX-License-Identifier: MIT
 #include "faces/video/video_reader.h"
 
 #include <algorithm>

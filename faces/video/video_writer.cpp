@@ -1,4 +1,5 @@
-// Encoder, sound and container behind one atomic file. SPDX-License-Identifier: MIT
+// Encoder, sound and container behind one atomic file.
+// SPDX-License-Identifier: MIT
 #include "faces/video/video_writer.h"
 
 #include <algorithm>

@@ -12,10 +12,11 @@ namespace diptych {
 
 constexpr int kLanes = 16;
 typedef float Lanes __attribute__((vector_size(64)));
+typedef float LanesInMemory __attribute__((vector_size(64), aligned(4), may_alias));
 
 // By reference: a vector as result would depend on the instruction set of the caller.
 [[gnu::always_inline]] inline void load_lanes(const float* from, Lanes& to) {
-  std::memcpy(&to, from, sizeof(to));
+  to = *reinterpret_cast<const LanesInMemory*>(from);
 }
 
 [[gnu::always_inline]] inline void load_lanes(const bf16* from, Lanes& to) {
@@ -28,7 +29,7 @@ typedef float Lanes __attribute__((vector_size(64)));
 }
 
 [[gnu::always_inline]] inline void store_lanes(const Lanes& from, float* to) {
-  std::memcpy(to, &from, sizeof(from));
+  *reinterpret_cast<LanesInMemory*>(to) = from;
 }
 
 }  // namespace diptych

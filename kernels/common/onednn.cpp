@@ -88,8 +88,9 @@ void check(dnnl_status_t status) {
 }  // namespace
 
 const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
+  // Never destroyed: a Stream of static lifetime may hold primitives until the very end.
+  static const dnnl::engine* cpu = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *cpu;
 }
 
 dnnl::memory::data_type data_type(DType dtype) {

@@ -1,6 +1,6 @@
 // parallel_for: a static split of [0,n) over OpenMP threads. The split depends on n and the thread
-// count alone, so a run with the same thread count gives the same bits. SPDX-License-Identifier:
-// MIT
+// count alone, so a run with the same thread count gives the same bits.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <algorithm>

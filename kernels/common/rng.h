@@ -1,6 +1,7 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
 // 1, 2, 3", 2011). A number is a pure function of (seed, stream, counter), so runs repeat and
-// resume whatever the thread count. SPDX-License-Identifier: MIT
+// resume whatever the thread count.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 // Shape: up to four sizes, outermost first. Activations are (N,H,W,C), conv weights (K,R,S,C),
-// dense (out,in). SPDX-License-Identifier: MIT
+// dense (out,in).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>

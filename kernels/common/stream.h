@@ -1,5 +1,6 @@
 // Stream: where an op runs (engine, threads) and the scratch memory it may use. First argument of
-// every op. SPDX-License-Identifier: MIT
+// every op.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -15,7 +15,8 @@
 // What bounds it: the load units. Two loads per multiply-add, none reused by the thread; caches
 // are all that stands between it and R*S*K times the traffic needed. Backward weight also starves:
 // a small filter has few threads, each with a long serial sum. The next rung loads a tile once per
-// block and uses it many times. SPDX-License-Identifier: MIT
+// block and uses it many times.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/simt/simt.h"
 #include "kernels/conv2d/conv2d_device.cuh"
 #include "kernels/conv2d/conv2d_rungs.cuh"

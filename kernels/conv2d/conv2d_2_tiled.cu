@@ -21,7 +21,8 @@
 //
 // What bounds it: the f32 pipes at best, and in practice the 12 shared-memory reads per 32
 // multiply-adds and the index arithmetic of one-element fetches. The next rung moves 16 bytes at a
-// time and multiplies on tensor cores. SPDX-License-Identifier: MIT
+// time and multiplies on tensor cores.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/simt/simt.h"
 #include "kernels/conv2d/conv2d_device.cuh"
 #include "kernels/conv2d/conv2d_rungs.cuh"

@@ -1,5 +1,6 @@
 // Tests of conv2d's amx variant on shapes that its accepts() leaves to others: tails, strides,
-// paddings. SPDX-License-Identifier: MIT
+// paddings.
+// SPDX-License-Identifier: MIT
 #include <string>
 #include <string_view>
 

@@ -4,7 +4,8 @@
 // are device pointers. Nothing here allocates or waits: the caller owns the workspace, of
 // rung.workspace(args) bytes, 256-byte aligned, free again once the stream has passed the call.
 // Results depend on neither the chip's size nor its load: sums are split by the problem alone, and
-// partial sums are added in a fixed order. SPDX-License-Identifier: MIT
+// partial sums are added in a fixed order.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -19,14 +19,29 @@ extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardTiled;
 extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataTiled;
 extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightTiled;
 
+// conv2d_3_mma.cu. Named by their tiles: gemm_m x gemm_n of a block.
+extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardMma128x128, kConv2dForwardMma64x64,
+    kConv2dForwardMma128x16;
+extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataMma128x128,
+    kConv2dBackwardDataMma64x64, kConv2dBackwardDataMma128x16;
+extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightMma128x128,
+    kConv2dBackwardWeightMma64x64, kConv2dBackwardWeightMma16x128;
+
+// conv2d_thin.cu
+extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardThin;
+extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataThin;
+extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightThin;
+
 // conv2d_backward_epilogue.cu
 extern const Conv2dCudaRung<Conv2dCudaBackwardEpilogue> kConv2dBackwardEpilogueStrips;
 
-// True when pixels and gemm sizes fit an int with room for a tile beyond the end.
+// True when pixels, gemm sizes, one image and the weights fit an int, with room for a tile more.
 inline bool fits_int(const Conv2dProblem& t) {
   constexpr int64_t kMost = (int64_t{1} << 31) - 4096;
   return int64_t{t.n} * t.h * t.w <= kMost && int64_t{t.n} * t.p() * t.q() <= kMost &&
-         int64_t{t.r} * t.s * t.c <= kMost && int64_t{t.r} * t.s * t.k <= kMost;
+         int64_t{t.r} * t.s * t.c <= kMost && int64_t{t.r} * t.s * t.k <= kMost &&
+         int64_t{t.h} * t.w * t.c <= kMost && int64_t{t.p()} * t.q() * t.k <= kMost &&
+         int64_t{t.k} * t.r * t.s * t.c <= kMost;
 }
 
 inline unsigned blocks_for(int64_t count, int64_t per_block) {

@@ -1,4 +1,5 @@
-// Moving several neighbouring elements at once, as f32 in registers. SPDX-License-Identifier: MIT
+// Moving several neighbouring elements at once, as f32 in registers.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstring>
@@ -60,6 +61,21 @@ __device__ __forceinline__ void store_vector(T* to, const float* v) {
     Word word;
     memcpy(&word, elements, sizeof word);
     __stcs(reinterpret_cast<Word*>(to + i * kEach), word);
+  }
+}
+
+// Calls f<Width>() with the run-time width, 8, 4, 2 or 1.
+template <class F>
+__device__ __forceinline__ void by_width(int width, const F& f) {
+  switch (width) {
+    case 8:
+      return f.template operator()<8>();
+    case 4:
+      return f.template operator()<4>();
+    case 2:
+      return f.template operator()<2>();
+    default:
+      return f.template operator()<1>();
   }
 }
 

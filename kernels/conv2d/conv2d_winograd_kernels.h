@@ -1,5 +1,6 @@
 // AVX-512 pieces of the winograd variant of conv2d: F(4x4,3x3) transforms and the small GEMM
-// between. SPDX-License-Identifier: MIT
+// between.
+// SPDX-License-Identifier: MIT
 //
 // One 4x4 tile of outputs comes from one 6x6 tile of inputs:
 //   Y = A^T [ (G g G^T) * (B^T d B) ] A      (* is elementwise, summed over the input channels)

@@ -1,5 +1,6 @@
 // Tests of conv2d's winograd variant: its own error bound, on shapes its accepts() leaves to others
-// too. SPDX-License-Identifier: MIT
+// too.
+// SPDX-License-Identifier: MIT
 //
 // Points 0, +-sqrt(1/2), +-sqrt(2) are not integers, so nothing is exact and the direct sum's
 // magnitude does not bound the error. What does is the magnitude inside the transform,

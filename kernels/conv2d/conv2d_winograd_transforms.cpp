@@ -1,5 +1,6 @@
 // AVX-512 pieces of the winograd variant: the transforms of inputs, weights, products and
-// gradients. SPDX-License-Identifier: MIT
+// gradients.
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 
 #include "kernels/conv2d/conv2d_winograd_kernels.h"

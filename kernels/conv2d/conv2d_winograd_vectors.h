@@ -1,5 +1,6 @@
 // One-dimensional F(4,3) transforms on vectors of 16 channels. Include only in the AVX-512 sources
-// of the winograd variant. SPDX-License-Identifier: MIT
+// of the winograd variant.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/conv2d/conv2d_avx512.h"

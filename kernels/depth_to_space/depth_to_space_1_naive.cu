@@ -8,7 +8,8 @@
 // Bound by memory: each element is read once and written once. Runs of C/4 elements are contiguous
 // on both sides, so a warp's 32 accesses fall in few sectors when C/4 is 32 or more; below that the
 // deep side is fetched in pieces. Each thread moves 2 or 4 bytes: many instructions per byte, which
-// step 2 mends. SPDX-License-Identifier: MIT
+// step 2 mends.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/depth_to_space/depth_to_space_cuda.h"
 

@@ -7,7 +7,8 @@
 //   thread p:  deep |....[pack]....|  --16 bytes-->  wide |..[pack]..|
 //
 // Bound by memory. A warp moves 512 bytes; sectors are full on both sides whenever a run is a
-// multiple of 32 bytes. SPDX-License-Identifier: MIT
+// multiple of 32 bytes.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/common/cuda/pack.cuh"
 #include "kernels/depth_to_space/depth_to_space_cuda.h"

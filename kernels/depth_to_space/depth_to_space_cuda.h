@@ -1,6 +1,7 @@
 // depth_to_space on a GPU: launchers of its steps. Views hold device pointers and have passed the
 // checks of depth_to_space.cpp: deep (N,H,W,C), wide (N,2H,2W,C/4), one dtype, no overlap. Launches
-// return at once; errors of a launch are thrown as Error. SPDX-License-Identifier: MIT
+// return at once; errors of a launch are thrown as Error.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cuda_stream.h"

@@ -1,6 +1,7 @@
 // The building blocks of SAEHD (spec networks.md 4.3). With option c the activation is x cos x,
 // whose derivative cannot be read from its result, so the convolution stays plain and the
-// activation is an op of its own. SPDX-License-Identifier: MIT
+// activation is an op of its own.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

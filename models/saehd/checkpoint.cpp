@@ -1,6 +1,7 @@
 // Saving and loading SAEHD checkpoints: one safetensors file with weights, moments and, as text,
 // the options. Weights keep the layout of this project; layout.h converts to the one of DeepFaceLab
-// files. SPDX-License-Identifier: MIT
+// files.
+// SPDX-License-Identifier: MIT
 #include <charconv>
 #include <cmath>
 #include <cstring>

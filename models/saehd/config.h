@@ -1,5 +1,6 @@
 // SaehdConfig: what fixes the shapes of a SAEHD network, and the rules the numbers obey (spec
-// networks.md 4.1, 4.2). SPDX-License-Identifier: MIT
+// networks.md 4.1, 4.2).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

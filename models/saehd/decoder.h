@@ -1,5 +1,6 @@
 // The decoder: a code (N,S,S,c_in) to a picture (N,R,R,3) and, by a branch of its own, a mask
-// (N,R,R,1), both f32 after a sigmoid (spec networks.md 4.6). SPDX-License-Identifier: MIT
+// (N,R,R,1), both f32 after a sigmoid (spec networks.md 4.6).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
 // The encoder: pictures (N,R,R,3) to feature vectors (N,F), F = 8 e (R/16)^2, or 8 e (R/32)^2 with
 // t (spec networks.md 4.4). Features are in NHWC order; the file layout's C,H,W order is undone in
-// layout.h. SPDX-License-Identifier: MIT
+// layout.h.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

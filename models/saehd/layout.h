@@ -3,7 +3,8 @@
 //   ours: conv (K,R,S,C), dense (out,in), activations NHWC;  files: conv (R,S,C,K), dense (in,out),
 //   flatten in C,H,W order.
 // dense1's inputs and dense2's outputs are permuted so that flatten and reshape cost nothing
-// inside. SPDX-License-Identifier: MIT
+// inside.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <span>

@@ -3,7 +3,8 @@
 //   D_src(I(E(x_dst))) liae: src = D(A(E(x_src)), same)        dst = D(B(E(x_dst)), A(E(x_dst)))
 //   swap = D(A(E(x_dst)), same)
 // Pictures are (N,R,R,3) BGR in [0,1]; masks (N,R,R,1). src and dst pass the shared parts as one
-// batch, which is exact because nothing in the network mixes samples. SPDX-License-Identifier: MIT
+// batch, which is exact because nothing in the network mixes samples.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "models/saehd/config.h"

@@ -1,5 +1,6 @@
 // SaehdTrainer: one SAEHD network with its optimizer and checkpoint. A run is a pure function of
-// options, data and seed. SPDX-License-Identifier: MIT
+// options, data and seed.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Kernels with a bug each in their asynchronous copies and multiplications. Without it, every one
-// would write out[block * 64 + i] = 63 - i. SPDX-License-Identifier: MIT
+// would write out[block * 64 + i] = 63 - i.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cp_async.cuh"

@@ -1,5 +1,6 @@
 // What notices a bug: each seeded bug must show in the builds that its row claims. docs/emulator.md
-// shows the same table. SPDX-License-Identifier: MIT
+// shows the same table.
+// SPDX-License-Identifier: MIT
 #include <cstdlib>
 #include <functional>
 

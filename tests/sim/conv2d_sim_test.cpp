@@ -1,5 +1,6 @@
 // conv2d's CUDA kernels on the emulator: every rung x every pass x both dtypes, in three rounds
-// (style.md 9). SPDX-License-Identifier: MIT
+// (style.md 9).
+// SPDX-License-Identifier: MIT
 #include <cstring>
 #include <string_view>
 

@@ -3,7 +3,8 @@
 //   x (N,H,W,C) bf16, w (K,R,S,C) bf16, y (N,P,Q,K) bf16, bias (K) f32; C % 8 == 0, K % 2 == 0
 // Rows of the GEMM are output pixels, columns output channels, its depth is r, s, c. Tiles of both
 // operands go through a ring of Stages shared buffers, filled by cp.async (halo and ragged edges
-// arrive as zeros), read by ldmatrix, multiplied by mma.sync. SPDX-License-Identifier: MIT
+// arrive as zeros), read by ldmatrix, multiplied by mma.sync.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cp_async.cuh"

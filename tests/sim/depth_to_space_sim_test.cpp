@@ -1,4 +1,5 @@
-// depth_to_space's kernels against its index rule. SPDX-License-Identifier: MIT
+// depth_to_space's kernels against its index rule.
+// SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
 #include "kernels/depth_to_space/depth_to_space_cuda.h"

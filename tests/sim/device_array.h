@@ -1,5 +1,6 @@
 // Arrays that kernels and tests both see, and inputs for them. The same text runs on the emulator
-// and on a GPU. SPDX-License-Identifier: MIT
+// and on a GPU.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstring>

@@ -1,4 +1,5 @@
-// A TestBuffer whose data lies where kernels see it. SPDX-License-Identifier: MIT
+// A TestBuffer whose data lies where kernels see it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "tests/sim/device_array.h"

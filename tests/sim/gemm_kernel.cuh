@@ -1,7 +1,8 @@
 // y (m,n) f32 = x (m,k) w (n,k)^T, bf16, the Hopper way: a whole kernel for the emulator to prove
 // itself on. One thread asks TMA for 128-byte swizzled tiles, mbarriers say when they came and when
 // they may go, a warp group multiplies them with wgmma straight out of shared memory.
-// k % 64 == 0; ragged m and n arrive as zeros. SPDX-License-Identifier: MIT
+// k % 64 == 0; ragged m and n arrive as zeros.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/tma.cuh"

@@ -1,8 +1,8 @@
 // cp.async (sm_80): 16 bytes from global to shared memory past the registers, in commit groups.
 //
 // Emulated, it is adversarial: the destination turns to NaNs at once, the data arrives when it is
-// waited for. Every schedule that hardware may pick lies between the two. SPDX-License-Identifier:
-// MIT
+// waited for. Every schedule that hardware may pick lies between the two.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/mma.cuh"

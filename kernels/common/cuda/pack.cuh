@@ -1,4 +1,5 @@
-// Packs: 16 bytes of elements that one instruction loads or stores. SPDX-License-Identifier: MIT
+// Packs: 16 bytes of elements that one instruction loads or stores.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/simt/simt.h"
@@ -41,13 +42,32 @@ __device__ __forceinline__ void store_whole(V* p,
 }
 
 template <class P, class T>
-__device__ __forceinline__ const P* packs_of(const T* p) {
-  return reinterpret_cast<const P*>(p);
-}
-
-template <class P, class T>
 __device__ __forceinline__ P* packs_of(T* p) {
   return reinterpret_cast<P*>(p);
+}
+
+constexpr int64_t packs_in(int64_t count, int per_pack) {
+  return (count + per_pack - 1) / per_pack;
+}
+
+// Pack p of an array of `count` elements; the ragged last one is read one by one, zeros behind.
+template <class T>
+__device__ __forceinline__ Pack<T> load_pack(const T* x, int64_t p, int64_t count) {
+  constexpr int kSize = Pack<T>::kSize;
+  if ((p + 1) * kSize <= count) return load_whole(packs_of<const Pack<T>>(x) + p);
+  Pack<T> value;
+  for (int i = 0; i < kSize; ++i) value.v[i] = p * kSize + i < count ? x[p * kSize + i] : T(0.0f);
+  return value;
+}
+
+template <class T>
+__device__ __forceinline__ void store_pack(T* y, int64_t p, int64_t count, const Pack<T>& value) {
+  constexpr int kSize = Pack<T>::kSize;
+  if ((p + 1) * kSize <= count) {
+    store_whole(packs_of<Pack<T>>(y) + p, value);
+    return;
+  }
+  for (int i = 0; i < kSize && p * kSize + i < count; ++i) y[p * kSize + i] = value.v[i];
 }
 
 // True when every pointer starts a pack.

@@ -1,4 +1,5 @@
-// Sums over a warp and over a block, in a fixed order. SPDX-License-Identifier: MIT
+// Sums over a warp and over a block, in a fixed order.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/simt/simt.h"

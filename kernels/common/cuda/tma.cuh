@@ -3,7 +3,8 @@
 // Loads complete on an mbarrier, stores in commit groups of the thread that issued them. Emulated,
 // both are adversarial: a load spoils its destination at once and delivers when everybody waits; a
 // store reads its tile as late as it is waited for. Shared addresses are multiples of 128 bytes,
-// of 1024 with a swizzle. SPDX-License-Identifier: MIT
+// of 1024 with a swizzle.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/barrier.cuh"

@@ -1,8 +1,8 @@
 // wgmma (sm_90a): a warp group of 128 threads multiplies tiles straight out of shared memory.
 //
 // Emulated, it is adversarial: operands are read and accumulators written only at wgmma_wait, so a
-// missing wait or an operand overwritten early computes something else. SPDX-License-Identifier:
-// MIT
+// missing wait or an operand overwritten early computes something else.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/barrier.cuh"

@@ -1,5 +1,6 @@
 // Asynchronous operations under way: cp.async, wgmma, bulk loads and stores. Private to the
-// emulator. SPDX-License-Identifier: MIT
+// emulator.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // What a compiler with -fsanitize=thread calls, in place of libtsan. Names and signatures are the
-// compiler's. SPDX-License-Identifier: MIT
+// compiler's.
+// SPDX-License-Identifier: MIT
 #include <cstring>
 
 #include "kernels/common/simt/checker.h"

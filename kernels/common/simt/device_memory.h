@@ -1,5 +1,6 @@
 // Memory that kernels and the host both see, for tests: plain memory under the emulator, managed
-// memory on a GPU. SPDX-License-Identifier: MIT
+// memory on a GPU.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

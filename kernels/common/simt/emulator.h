@@ -1,5 +1,6 @@
 // What an emulated instruction is built from: places where threads meet or wait, and complaints.
-// Kernels call the instructions, never these. SPDX-License-Identifier: MIT
+// Kernels call the instructions, never these.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

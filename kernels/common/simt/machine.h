@@ -1,5 +1,6 @@
 // The emulated streaming multiprocessor: its state, shared by scheduler, instructions and checker.
-// Kernels never see it. SPDX-License-Identifier: MIT
+// Kernels never see it.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <deque>

@@ -7,7 +7,8 @@
 //   simt::launch(kernel, {.grid, .block, .smem, .stream}, args...)   instead of <<<...>>>
 //   auto& tile = simt::shared<Tile>();                               instead of extern __shared__
 //   the functions of kernels/common/cuda/*.cuh                       instead of inline PTX
-// Namespace diptych::simt. SPDX-License-Identifier: MIT
+// Namespace diptych::simt.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #ifdef __CUDACC__

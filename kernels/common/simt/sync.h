@@ -1,4 +1,5 @@
-// The emulator's barriers of a block and of a warp. SPDX-License-Identifier: MIT
+// The emulator's barriers of a block and of a warp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/simt/emulator.h"

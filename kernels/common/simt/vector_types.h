@@ -1,5 +1,6 @@
 // The emulator's CUDA vocabulary: qualifiers, vector types, threadIdx and its like. Names are
-// CUDA's, so they stand in the global namespace. SPDX-License-Identifier: MIT
+// CUDA's, so they stand in the global namespace.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The emulator's warp shuffles and votes. SPDX-License-Identifier: MIT
+// The emulator's warp shuffles and votes.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <bit>

@@ -1,4 +1,5 @@
-// What wgmma does when the CPU plays the GPU. SPDX-License-Identifier: MIT
+// What wgmma does when the CPU plays the GPU.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/cuda/wgmma.cuh"
 
 #include <cstring>
