@@ -97,6 +97,10 @@ __host__ __device__ inline Phase phase_of(const ConvDims& d, int index) {
   f.columns = f.first_w < d.w ? (d.w - f.first_w + d.stride - 1) / d.stride : 0;
   f.taps_r = f.a < d.r ? (d.r - f.a + d.stride - 1) / d.stride : 0;
   f.taps_s = f.b < d.s ? (d.s - f.b + d.stride - 1) / d.stride : 0;
+  if (!f.taps_r || !f.taps_s) {  // a stride beyond the filter: these inputs get 0
+    f.taps_r = 0;
+    f.taps_s = 1;
+  }
   f.origin_y = (f.first_h + d.pad_top - f.a) / d.stride;
   f.origin_x = (f.first_w + d.pad_left - f.b) / d.stride;
   return f;
