@@ -7,7 +7,7 @@
 #include <benchmark/benchmark.h>
 
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
-#include "tests/support/cases.h"
+#include "tests/support/conv_transpose2d_cases.h"
 
 namespace diptych {
 namespace {

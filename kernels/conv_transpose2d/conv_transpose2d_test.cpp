@@ -9,7 +9,7 @@
 
 #include "kernels/common/variants.h"
 #include "kernels/conv_transpose2d/conv_transpose2d_ref.h"
-#include "tests/support/cases.h"
+#include "tests/support/conv_transpose2d_cases.h"
 
 namespace diptych {
 namespace {

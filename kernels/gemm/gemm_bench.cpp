@@ -7,7 +7,7 @@
 #include <benchmark/benchmark.h>
 
 #include "kernels/gemm/gemm.h"
-#include "tests/support/cases.h"
+#include "tests/support/dense_cases.h"
 
 namespace diptych {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "kernels/common/variants.h"
 #include "kernels/gemm/gemm_ref.h"
-#include "tests/support/cases.h"
+#include "tests/support/dense_cases.h"
 
 namespace diptych {
 namespace {

@@ -1,5 +1,5 @@
-// Problems shared by tests and benches: small cases that hit every edge, and the real shapes of the
-// models. One problem per line; names are the layers' own.
+// conv2d problems shared by tests and benches: small cases that hit every edge, and the real shapes
+// of the models. Names are the layers' own.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -7,8 +7,6 @@
 #include <vector>
 
 #include "kernels/conv2d/conv2d.h"
-#include "kernels/conv_transpose2d/conv_transpose2d.h"
-#include "kernels/gemm/gemm.h"
 
 namespace diptych {
 
@@ -124,77 +122,6 @@ inline std::vector<Conv2dLayer> saehd_df_ud_128_convs(int batch) {
       {"mask_up3", square_conv(batch, 64, 44, 88, 3, 1), up, 2},
       {"mask_head", square_conv(batch, 128, 22, 1, 1, 1), head, 2, true, true},
   };
-}
-
-// A 3x3 transposed convolution with output = input * stride (spec networks.md 1.2).
-constexpr ConvTranspose2dProblem growing_conv(int n, int size, int c, int k, int stride) {
-  const int before = stride == 1 ? 1 : 0;
-  return {.n = n,
-          .h = size,
-          .w = size,
-          .c = c,
-          .k = k,
-          .r = 3,
-          .s = 3,
-          .stride = stride,
-          .pad_top = before,
-          .pad_left = before,
-          .pad_bottom = 1,
-          .pad_right = 1};
-}
-
-inline std::vector<ConvTranspose2dProblem> conv_transpose2d_small_cases() {
-  return {
-      growing_conv(1, 1, 1, 1, 2),
-      growing_conv(1, 1, 1, 1, 1),
-      growing_conv(2, 5, 3, 12, 2),
-      growing_conv(1, 7, 16, 22, 2),
-      growing_conv(2, 6, 17, 13, 1),
-      growing_conv(1, 4, 32, 64, 2),
-      growing_conv(1, 9, 33, 1, 2),
-      {.n = 1, .h = 3, .w = 5, .c = 2, .k = 3, .r = 2, .s = 3, .stride = 3},
-      {.n = 2,
-       .h = 4,
-       .w = 3,
-       .c = 7,
-       .k = 5,
-       .r = 4,
-       .s = 5,
-       .stride = 2,
-       .pad_top = 1,
-       .pad_left = 3,
-       .pad_bottom = 2,
-       .pad_right = 0},
-  };
-}
-
-struct ConvTranspose2dLayer {
-  std::string name;
-  ConvTranspose2dProblem problem;
-};
-
-// The up path of the patch discriminator at resolution 128, patch 16, dims 16 (spec networks.md
-// 5.1), and the widest up block of XSeg (spec networks.md 6).
-inline std::vector<ConvTranspose2dLayer> conv_transpose2d_layers(int batch) {
-  return {{"patch_up0", growing_conv(batch, 16, 128, 64, 2)},
-          {"patch_up1", growing_conv(batch, 32, 128, 32, 2)},
-          {"patch_up2", growing_conv(batch, 64, 64, 16, 2)},
-          {"xseg_up3", growing_conv(batch, 16, 256, 128, 2)}};
-}
-
-inline std::vector<DenseProblem> dense_small_cases() {
-  return {{1, 1, 1},   {1, 16, 4},   {2, 17, 5},  {3, 31, 7},    {4, 64, 32},
-          {5, 33, 61}, {7, 129, 12}, {8, 257, 3}, {8, 1025, 67}, {17, 48, 2049}};
-}
-
-struct DenseLayer {
-  std::string name;
-  DenseProblem problem;
-};
-
-// The dense layers of the same network (spec networks.md 4.5).
-inline std::vector<DenseLayer> saehd_df_ud_128_dense(int batch) {
-  return {{"dense1", {2 * batch, 32768, 256}}, {"dense2", {2 * batch, 256, 4096}}};
 }
 
 }  // namespace diptych
