@@ -34,12 +34,13 @@ int train(const TrainArguments& a) {
     return stop.requested() || (a.minutes > 0 && spent.count() >= a.minutes);
   };
   request.at_risk = [&](int64_t iteration, int64_t saved) {
+    const int64_t lost = iteration - saved;
     stop.set_messages(
-        str("finishing this iteration, then saving; press Ctrl-C again to quit at once and lose ",
-            iteration - saved, " iterations"),
-        str("quit without saving: ", iteration - saved, " iterations after ", saved, " are lost"));
+        "finishing this iteration, then saving; press Ctrl-C again to quit at once" +
+            (lost > 0 ? str(" and lose ", lost, " iterations") : std::string()),
+        lost > 0 ? str("quit without saving: the ", lost, " iterations after ", saved, " are lost")
+                 : str("quit at once; iteration ", saved, " is saved, nothing is lost"));
   };
-  request.at_risk(0, 0);
   TrainSession session(project, request);
   const TrainResult result = session.run();
   std::printf("%s at iteration %s (%s new in %s), loss src %s dst %s\n",

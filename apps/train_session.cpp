@@ -136,10 +136,9 @@ void TrainSession::warn_of_full_disk() const {
   std::error_code error;
   const fs::space_info space = fs::space(project_.dir(), error);
   if (error || static_cast<double>(space.available) > 1.1 * bytes) return;
-  log(LogLevel::kWarning,
-      str("a save needs ", format_bytes(bytes), ", only ",
-          format_bytes(static_cast<double>(space.available)), " are free in ",
-          project_.dir().string(), ": free some space before the first save"));
+  log(LogLevel::kWarning, str("a save needs ", format_bytes(bytes), ", only ",
+                              format_bytes(static_cast<double>(space.available)), " are free in ",
+                              project_.dir().string(), ": free some space before the first save"));
 }
 
 int64_t TrainSession::last_iteration() const {
@@ -297,6 +296,7 @@ bool TrainSession::loop(Progress& progress) {
   const int64_t last = last_iteration(), preview_every = settings_.integer("train.preview_every");
   auto last_save = Clock::now();
   last_step_ = Clock::now();
+  if (request_.at_risk) request_.at_risk(first_, saved_);
   while (last == 0 || trainer_->iteration() < last) {
     iterate(progress);
     const int64_t now = trainer_->iteration();
