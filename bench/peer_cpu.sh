@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: MIT
 # Training step on the CPU, ours beside the PyTorch peer, alternating in one run. Ends with "ratio f32 X" and
 # "ratio bf16 X": the peer's median time over ours.
-#   bench/peer_cpu.sh PEER.py [--rounds N] [--steps N] [--threads N] [--archi df-ud] [--resolution 128] [--dims "256 64 64 22"] [--batch 4]
+#   bench/peer_cpu.sh PEER.py [--rounds N] [--steps N] [--threads N] [--archi df-ud] [--resolution 128]
+#                     [--dims "256 64 64 22"] [--batch 4] [--record FILE.jsonl]
+# --record adds a line per dtype for bench/report.py.
 # PEER.py is saehd_torch.py; PYTHON names an interpreter that has torch (default python3).
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 peer="${1:?usage: bench/peer_cpu.sh PEER.py [options]}"
 shift
-rounds=3 steps=5 threads=1 archi=df-ud resolution=128 dims="256 64 64 22" batch=4
+rounds=3 steps=5 threads=1 archi=df-ud resolution=128 dims="256 64 64 22" batch=4 record=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --rounds) rounds="$2" ;; --steps) steps="$2" ;; --threads) threads="$2" ;; --archi) archi="$2" ;;
-    --resolution) resolution="$2" ;; --dims) dims="$2" ;; --batch) batch="$2" ;;
+    --resolution) resolution="$2" ;; --dims) dims="$2" ;; --batch) batch="$2" ;; --record) record="$2" ;;
     *) echo "peer_cpu: unknown option $1" >&2; exit 1 ;;
   esac
   shift 2
@@ -41,7 +43,7 @@ for dtype in f32 bf16; do
     best=""
     for mode in $modes; do  # the peer's number is its best mode
       "$python" "$peer" --arch "$archi" --res "$resolution" --ae "$ae" --e "$e" --d "$d" --dm "$mask" --batch "$batch" \
-        --dtype "$mode" --device cpu --threads "$threads" --steps "$steps" --warmup 2 --json "$work/p.json" >/dev/null
+        --dtype "$mode" --device cpu --threads "$threads" --steps "$steps" --warmup 2 --json "$work/p.json" >/dev/null 2>&1
       ms="$(field "$work/p.json" median_ms)"
       best="$(printf '%s\n%s\n' "$ms" "$best" | sed '/^$/d' | sort -n | head -n 1)"
     done
@@ -50,6 +52,12 @@ for dtype in f32 bf16; do
   done
   o="$(median <"$work/ours")"; p="$(median <"$work/peer")"
   echo "$dtype median: ours $o ms, peer $p ms"
+  if [ -n "$record" ]; then
+    "$python" -c 'import json,sys; a=sys.argv; print(json.dumps(dict(date=a[1],commit=a[2],cpu=a[3],threads=int(a[4]),torch=a[5],archi=a[6],resolution=int(a[7]),dims=a[8],batch=int(a[9]),dtype=a[10],ours_ms=round(float(a[11]),1),peer_ms=round(float(a[12]),1),peak_mib=round(float(a[13])))))' \
+      "$(date -u +%F)" "$(git -C "$root" rev-parse --short HEAD)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+      "$threads" "$("$python" -c 'import torch; print(torch.__version__)')" "$archi" "$resolution" "$dims" "$batch" "$dtype" "$o" "$p" \
+      "$(field "$work/o.json" peak_mib)" >>"$record"
+  fi
   echo "ratio $dtype $(awk -v p="$p" -v o="$o" 'BEGIN {printf "%.2f", p/o}')" >>"$work/ratios"
 done
 cat "$work/ratios"
