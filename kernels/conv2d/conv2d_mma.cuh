@@ -64,7 +64,9 @@ struct Filling {
 
 template <class Word>
 __device__ __forceinline__ void copy_word(simt::bf16* to, const simt::bf16* from) {
-  *reinterpret_cast<Word*>(to) = from ? __ldg(reinterpret_cast<const Word*>(from)) : Word{};
+  Word word{};
+  if (from) word = __ldg(reinterpret_cast<const Word*>(from));
+  *reinterpret_cast<Word*>(to) = word;
 }
 
 template <class From>

@@ -19,6 +19,16 @@ using ref::Values;
 
 constexpr int kChip = 90;
 
+// Which addresses a kernel touches does not depend on the values, so under the checker, which
+// takes its time, one round will do.
+#ifdef DIPTYCH_SIMT_CHECK
+constexpr bool kChecked = true;
+#else
+constexpr bool kChecked = false;
+#endif
+
+constexpr const char* kWhySkipped = "the exact round has shown the checker these accesses";
+
 struct Case {
   Conv2dProblem problem;
   Conv2dEpilogue epilogue;
@@ -52,10 +62,10 @@ std::vector<Case> cases() {
       {same(1, 5, 7, 3, 8, 5, 2), act},
       {same(2, 7, 9, 8, 12, 3, 1), heads},
       {same(1, 9, 5, 22, 1, 1, 1), act},
-      {same(1, 6, 5, 24, 40, 3, 1), residual},
-      {same(1, 4, 4, 40, 96, 3, 1), up},
+      {same(1, 4, 5, 24, 40, 3, 1), residual},
+      {same(1, 3, 4, 40, 96, 3, 1), up},
       {same(2, 4, 3, 12, 88, 3, 1), up},
-      {same(3, 7, 5, 40, 72, 5, 2), act},
+      {same(2, 7, 5, 24, 8, 5, 2), act},
       {same(1, 21, 23, 8, 24, 1, 1), residual},
       {same(1, 7, 8, 16, 8, 1, 2), plain},
       {{.n = 1,
@@ -155,6 +165,10 @@ void run(const Conv2dCudaRung<Args>& rung, const Args& args) {
 struct Param {
   std::string rung;
   DType dtype = DType::kF32;
+
+  friend std::ostream& operator<<(std::ostream& out, const Param& p) {
+    return out << p.rung << ' ' << p.dtype;
+  }
 };
 
 std::string name_of_param(const ::testing::TestParamInfo<Param>& info) {
@@ -226,10 +240,12 @@ TEST_P(Conv2dSimForward, EqualsReferenceOnIntegers) {
 }
 
 TEST_P(Conv2dSimForward, StaysWithinBoundOnReals) {
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
   check(false, GetParam().dtype);
 }
 
 TEST_P(Conv2dSimForward, StoresF32ForHeads) {
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
   check(false, DType::kF32);
 }
 
@@ -277,6 +293,7 @@ TEST_P(Conv2dSimBackwardEpilogue, EqualsReferenceOnIntegers) {
 }
 
 TEST_P(Conv2dSimBackwardEpilogue, StaysWithinBoundOnReals) {
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
   check(false, true);
 }
 
@@ -333,11 +350,12 @@ class Conv2dSimBackwardData : public ::testing::TestWithParam<Param> {
 };
 
 TEST_P(Conv2dSimBackwardData, EqualsReferenceOnIntegers) {
-  check(true, false);
+  check(true, true);
 }
 
 TEST_P(Conv2dSimBackwardData, StaysWithinBoundOnReals) {
-  check(false, true);
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
+  check(false, false);
 }
 
 INSTANTIATE_TEST_SUITE_P(Conv2d,
@@ -377,11 +395,12 @@ class Conv2dSimBackwardWeight : public ::testing::TestWithParam<Param> {
 };
 
 TEST_P(Conv2dSimBackwardWeight, EqualsReferenceOnIntegers) {
-  check(true, false);
+  check(true, true);
 }
 
 TEST_P(Conv2dSimBackwardWeight, StaysWithinBoundOnReals) {
-  check(false, true);
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
+  check(false, false);
 }
 
 INSTANTIATE_TEST_SUITE_P(Conv2d,
@@ -411,10 +430,27 @@ const Conv2dCudaRung<Args>* rung_for(std::span<const Conv2dCudaRung<Args>> rungs
   return nullptr;
 }
 
+// The rungs that every pass has.
+std::vector<Param> params_of_all_passes() {
+  std::vector<Param> list;
+  for (const Param& p : params(conv2d_cuda_forward_rungs())) {
+    const auto has = [&](const auto& rungs) {
+      for (const auto& rung : rungs)
+        if (p.rung == rung.name) return true;
+      return false;
+    };
+    if (has(conv2d_cuda_backward_data_rungs()) && has(conv2d_cuda_backward_weight_rungs()))
+      list.push_back(p);
+  }
+  return list;
+}
+
 class Conv2dSimAdjoint : public ::testing::TestWithParam<Param> {};
 
 TEST_P(Conv2dSimAdjoint, HoldsBetweenThePasses) {
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
   const auto& [name, dtype] = GetParam();
+  int ran = 0;
   for (const Case& test_case : cases()) {
     const Conv2dProblem& t = test_case.problem;
     Tensor x(t.x_shape(), dtype), w(t.w_shape(), dtype), da(t.a_shape(), dtype);
@@ -430,6 +466,7 @@ TEST_P(Conv2dSimAdjoint, HoldsBetweenThePasses) {
     const Values x_values = x.set(inputs(false, t.x_shape(), 1));
     const Values w_values = w.set(inputs(false, t.w_shape(), 2));
     const Values da_values = da.set(inputs(false, t.a_shape(), 3));
+    ++ran;
     run(*forward_rung, forward);
     run(*data_rung, data);
     run(*weight_rung, weight);
@@ -444,11 +481,12 @@ TEST_P(Conv2dSimAdjoint, HoldsBetweenThePasses) {
                 sums * (y_size + dx_size) * 4 + unit_roundoff(dtype) * dx_size)
         << t;
   }
+  EXPECT_GT(ran, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Conv2d,
                          Conv2dSimAdjoint,
-                         ::testing::ValuesIn(params(conv2d_cuda_forward_rungs())),
+                         ::testing::ValuesIn(params_of_all_passes()),
                          name_of_param);
 
 // The choice.
