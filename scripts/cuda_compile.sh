@@ -62,7 +62,7 @@ rows() {
       print kernel "|" chip "|" registers "|" shared "|" spill
     }' "$out/${name%.cu}.log" | c++filt |
     sed -E -e 's/\(anonymous namespace\):://g' -e 's/^(void )?//' -e 's/diptych:://g' -e 's/simt:://g' \
-      -e 's/__nv_bfloat16/bf16/g' -e 's/\([^|]*\)\|/|/' -e 's/\((int|bool)\)//g'
+      -e 's/__nv_bfloat16/bf16/g' -e 's/\([A-Za-z_]+\)(-?[0-9])/\1/g' -e 's/\([^|]*\)\|/|/'
 }
 
 # One line per kernel: file, name, registers per chip, shared memory, spills.
