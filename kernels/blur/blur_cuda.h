@@ -1,0 +1,24 @@
+// blur on a GPU: launchers of its steps. Views hold device pointers and have passed the checks of
+// blur.cpp: x, y (N,H,W,C) f32, no overlap. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/common/cuda/cuda_stream.h"
+#include "kernels/common/view.h"
+
+namespace diptych {
+
+// y = G(x), or y += G(x) when it accumulates (blur_backward).
+// Step 1: a thread per element, the 2-D window.
+void blur_naive_cuda(CudaStream stream, View x, double sigma, GradView y);
+
+// Step 2: rows, then columns. workspace: device memory of blur_workspace bytes.
+size_t blur_workspace(View x);
+void blur_separable_cuda(CudaStream stream, View x, double sigma, GradView y, void* workspace);
+
+// y = 2 * clip(G(mask), 0, 0.5), by step 2.
+void soft_mask_separable_cuda(
+    CudaStream stream, View mask, double sigma, MutView y, void* workspace);
+
+}  // namespace diptych
