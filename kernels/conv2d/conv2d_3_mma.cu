@@ -20,7 +20,8 @@
 //
 // What bounds it: issue slots. Each thread computes the address of each 16 bytes it copies and a
 // warp's mma waits for its own ldmatrix. The next rung hands the addresses to the copy engine and
-// the fragments to the tensor core itself. SPDX-License-Identifier: MIT
+// the fragments to the tensor core itself.
+// SPDX-License-Identifier: MIT
 #include "kernels/conv2d/conv2d_mma_launch.cuh"
 
 namespace diptych {

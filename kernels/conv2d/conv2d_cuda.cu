@@ -25,8 +25,9 @@ const Conv2dCudaRung<Args>& pick_rung(const char* pass,
 
 std::span<const Conv2dCudaRung<Conv2dCudaForward>> conv2d_cuda_forward_rungs() {
   static const Conv2dCudaRung<Conv2dCudaForward> rungs[] = {
-      kConv2dForwardMma128x16, kConv2dForwardMma128x128, kConv2dForwardMma64x64,
-      kConv2dForwardThin,      kConv2dForwardTiled,      kConv2dForwardNaive};
+      kConv2dForwardMma128x16,  kConv2dForwardWgmma128, kConv2dForwardWgmma64,
+      kConv2dForwardMma128x128, kConv2dForwardMma64x64, kConv2dForwardThin,
+      kConv2dForwardTiled,      kConv2dForwardNaive};
   return rungs;
 }
 
@@ -38,16 +39,17 @@ std::span<const Conv2dCudaRung<Conv2dCudaBackwardEpilogue>> conv2d_cuda_backward
 
 std::span<const Conv2dCudaRung<Conv2dCudaBackwardData>> conv2d_cuda_backward_data_rungs() {
   static const Conv2dCudaRung<Conv2dCudaBackwardData> rungs[] = {
-      kConv2dBackwardDataMma128x16, kConv2dBackwardDataMma128x128, kConv2dBackwardDataMma64x64,
-      kConv2dBackwardDataThin,      kConv2dBackwardDataTiled,      kConv2dBackwardDataNaive};
+      kConv2dBackwardDataMma128x16,  kConv2dBackwardDataWgmma128, kConv2dBackwardDataWgmma64,
+      kConv2dBackwardDataMma128x128, kConv2dBackwardDataMma64x64, kConv2dBackwardDataThin,
+      kConv2dBackwardDataTiled,      kConv2dBackwardDataNaive};
   return rungs;
 }
 
 std::span<const Conv2dCudaRung<Conv2dCudaBackwardWeight>> conv2d_cuda_backward_weight_rungs() {
   static const Conv2dCudaRung<Conv2dCudaBackwardWeight> rungs[] = {
-      kConv2dBackwardWeightMma16x128, kConv2dBackwardWeightMma128x128,
-      kConv2dBackwardWeightMma64x64,  kConv2dBackwardWeightThin,
-      kConv2dBackwardWeightTiled,     kConv2dBackwardWeightNaive};
+      kConv2dBackwardWeightMma16x128,  kConv2dBackwardWeightWgmma128, kConv2dBackwardWeightWgmma64,
+      kConv2dBackwardWeightMma128x128, kConv2dBackwardWeightMma64x64, kConv2dBackwardWeightThin,
+      kConv2dBackwardWeightTiled,      kConv2dBackwardWeightNaive};
   return rungs;
 }
 

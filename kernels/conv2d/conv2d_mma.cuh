@@ -5,7 +5,8 @@
 //            16 bytes    swizzled      8x8 blocks           registers
 //
 // The three passes of conv2d differ in where the elements of A and B come from (their fill) and in
-// which index is contiguous there (their Major). SPDX-License-Identifier: MIT
+// which index is contiguous there (their Major).
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <type_traits>

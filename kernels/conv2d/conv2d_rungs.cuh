@@ -27,6 +27,13 @@ extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataMma128x12
 extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightMma128x128,
     kConv2dBackwardWeightMma64x64, kConv2dBackwardWeightMma16x128;
 
+// conv2d_4_wgmma.cu
+extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardWgmma128, kConv2dForwardWgmma64;
+extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataWgmma128,
+    kConv2dBackwardDataWgmma64;
+extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightWgmma128,
+    kConv2dBackwardWeightWgmma64;
+
 // conv2d_thin.cu
 extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardThin;
 extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataThin;
@@ -71,13 +78,20 @@ inline int move_width(int row, const void* base, int element_bytes) {
 void sum_partials(
     const float* partials, int rows, int64_t count, float* to, bool accumulate, CudaStream stream);
 
-// How backward weight splits its long sum over N*P*Q for tiles of bm x bn, bk pixels a step: split
-// i takes steps [i * steps_each, (i + 1) * steps_each). More than one means partials to add up.
+// How backward weight splits its long sum over N*P*Q, taken in `steps` steps by each of `tiles`
+// blocks: split i takes steps [i * steps_each, (i + 1) * steps_each). More than one split means
+// partials to add up.
 struct SplitSum {
   int count, steps_each;
 };
 
-SplitSum split_sum(const Conv2dProblem& problem, int bm, int bn, int bk);
+SplitSum split_steps(int tiles, int steps);
+
+// For tiles of bm x bn of (K, R*S*C) and bk pixels a step.
+inline SplitSum split_sum(const Conv2dProblem& t, int bm, int bn, int bk) {
+  return split_steps(static_cast<int>(blocks_for(t.k, bm) * blocks_for(t.r * t.s * t.c, bn)),
+                     static_cast<int>(blocks_for(int64_t{t.n} * t.p() * t.q(), bk)));
+}
 
 inline size_t split_workspace(const Conv2dProblem& t, SplitSum split) {
   if (split.count == 1) return 0;

@@ -42,12 +42,10 @@ void sum_partials(
                partials, rows, count, to, accumulate);
 }
 
-SplitSum split_sum(const Conv2dProblem& t, int bm, int bn, int bk) {
+SplitSum split_steps(int tiles, int steps) {
   // Enough blocks for two on each multiprocessor of the largest chips; a constant, so that the
   // bits of dw do not depend on the chip. Fewer than kLeastSteps steps do not pay for a block.
   constexpr int kBlocks = 264, kLeastSteps = 8, kMostSplits = 64;
-  const int tiles = static_cast<int>(blocks_for(t.k, bm) * blocks_for(t.r * t.s * t.c, bn));
-  const int steps = static_cast<int>(blocks_for(int64_t{t.n} * t.p() * t.q(), bk));
   int splits = kBlocks / tiles;
   if (splits > steps / kLeastSteps) splits = steps / kLeastSteps;
   if (splits > kMostSplits) splits = kMostSplits;

@@ -11,7 +11,8 @@
 //
 // Padding 3 channels to 8 would multiply the work of the first layer by 2.7; here gemm_k = R*S*C
 // stays 75. What bounds it: loads that wait for memory without a pipeline ahead of them; several
-// blocks per multiprocessor hide that. SPDX-License-Identifier: MIT
+// blocks per multiprocessor hide that.
+// SPDX-License-Identifier: MIT
 #include "kernels/conv2d/conv2d_mma_launch.cuh"
 
 namespace diptych {

@@ -1,0 +1,240 @@
+// conv2d, rung 4: bulk tensor copies and warp-group multiplications (sm_90a).
+//
+// The idea over rung 3: take the addresses and the fragments out of the threads' hands. An
+// activation tensor is a 4-D box (C, W, H, N) to the copy engine; a tile of output pixels is chosen
+// as a box too, so what a filter tap sees of it is one copy instruction with shifted coordinates.
+// The tensor cores read the tiles where they landed.
+//
+//   pixels of a tile: 16 x 8 of one image          tap (r, s): the same box, moved
+//     +----------------+                             (c0, q0*stride + s - pad, p0*stride + r - pad,
+//     n)
+//     |................|                           rows and columns outside: zeros, by the engine
+//     |................| = 128 rows of A           stride 2: the engine steps over every other one
+//     +----------------+   of 64 channels
+//
+//   block: 384 threads    wg 2: one thread, 2 to 4 copies a step      wg 0, 1: 64 x BN each
+//   per step and SM       32 KB arrive                                8 wgmma of 64 x 128 x 16
+//
+// All three passes keep their operands as global memory has them: wgmma reads a tile along either
+// index (K-major or MN-major descriptors), which is rung 3's ldmatrix.trans without the ldmatrix.
+//
+// What bounds it: tensor cores, if the tiles fill the chip and the box wastes few pixels (Q = 5 in
+// a box of 8 does 1.6 times the work).
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include "kernels/conv2d/conv2d_mma_launch.cuh"
+#include "kernels/conv2d/conv2d_wgmma_kernels.cuh"
+
+namespace diptych {
+
+namespace {
+
+constexpr int kMostBox = 256, kMostStep = 8;  // of a bulk tensor copy
+constexpr int kHalfAChip = 66;                // multiprocessors
+
+bool chip_accepts(const Conv2dProblem& t, DType dtype, int chip) {
+  return chip / 10 == 9 && dtype == DType::kBF16 && fits_int(t) && t.stride <= kMostStep;
+}
+
+// Work on padded channels must not outweigh the real work.
+bool suits_depth(int channels) {
+  return channels >= 32;
+}
+
+// The box of 2^log_pixels pixels that covers (n, rows, columns) with the fewest tiles; of equal
+// ones the widest. A box of a strided copy spans stride times its pixels.
+PixelTiles pixel_tiles(int n, int rows, int columns, int log_pixels, int stride) {
+  PixelTiles best{};
+  int64_t fewest = -1;
+  for (int log_q = log_pixels; log_q >= 0; --log_q)
+    for (int log_p = log_pixels - log_q; log_p >= 0; --log_p) {
+      if (stride << std::max(log_q, log_p) > kMostBox) continue;
+      const int log_n = log_pixels - log_q - log_p;
+      const PixelTiles t = {log_q,
+                            log_p,
+                            log_n,
+                            static_cast<int>(blocks_for(columns, 1 << log_q)),
+                            static_cast<int>(blocks_for(rows, 1 << log_p)),
+                            static_cast<int>(blocks_for(n, 1 << log_n))};
+      const int64_t count = int64_t{t.along_q} * t.along_p * t.along_n;
+      if (fewest >= 0 && count >= fewest) continue;
+      fewest = count;
+      best = t;
+    }
+  return best;
+}
+
+// Activations (n, rows, columns, channels), boxes of 64 channels by a tile of pixels.
+simt::TensorMap activations(
+    const void* base, int n, int rows, int columns, int channels, const PixelTiles& t, int step) {
+  const uint64_t c = static_cast<uint64_t>(channels), w = static_cast<uint64_t>(columns);
+  const uint64_t h = static_cast<uint64_t>(rows);
+  const auto span = [&](int log) { return static_cast<unsigned>(step) << log; };
+  const auto s = static_cast<unsigned>(step);
+  return simt::tensor_map(static_cast<const simt::bf16*>(base),
+                          {.rank = 4,
+                           .size = {c, w, h, static_cast<uint64_t>(n), 1},
+                           .stride = {2 * c, 2 * c * w, 2 * c * w * h, 0},
+                           .box = {64, span(t.log_q), span(t.log_p), 1u << t.log_n, 1},
+                           .step = {1, s, s, 1, 1},
+                           .swizzle = simt::Swizzle::k128});
+}
+
+// w (K,R,S,C), boxes of 64 channels of one tap by `filters` filters.
+simt::TensorMap weights(const void* base, const ConvDims& d, unsigned filters) {
+  const uint64_t c = static_cast<uint64_t>(d.c), s = static_cast<uint64_t>(d.s);
+  const uint64_t r = static_cast<uint64_t>(d.r);
+  return simt::tensor_map(static_cast<const simt::bf16*>(base),
+                          {.rank = 4,
+                           .size = {c, s, r, static_cast<uint64_t>(d.k), 1},
+                           .stride = {2 * c, 2 * c * s, 2 * c * s * r, 0},
+                           .box = {64, 1, 1, filters, 1},
+                           .step = {1, 1, 1, 1, 1},
+                           .swizzle = simt::Swizzle::k128});
+}
+
+template <class Gemm>
+simt::Config config(int x, int y, int z, CudaStream stream) {
+  return {
+      .grid = dim3(static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z)),
+      .block = Gemm::kThreads,
+      .smem = sizeof(typename Gemm::Shared),
+      .stream = stream};
+}
+
+// Forward.
+
+PixelTiles forward_tiles(const Conv2dProblem& t) {
+  return pixel_tiles(t.n, t.p(), t.q(), 7, t.stride);
+}
+
+bool accepts_forward(const Conv2dCudaForward& a, int chip) {
+  return chip_accepts(a.problem, a.dtype, chip) && forward_width(a) == 8;
+}
+
+template <int BN>
+bool suits_forward(const Conv2dCudaForward& a) {
+  return suits_depth(a.problem.c) && a.problem.k > BN / 2 &&
+         forward_tiles(a.problem).count() * blocks_for(a.problem.k, BN) >= kHalfAChip;
+}
+
+template <int BN>
+void run_forward(const Conv2dCudaForward& a, void*, CudaStream stream) {
+  using Gemm = WgmmaGemm<BN, Major::kDepth, Major::kDepth>;
+  const ConvDims d = dims_of(a.problem);
+  const PixelTiles tiles = forward_tiles(a.problem);
+  simt::launch(conv2d_forward_wgmma_kernel<BN>,
+               config<Gemm>(tiles.count(), static_cast<int>(blocks_for(d.k, BN)), 1, stream), d,
+               tiles, activations(a.x, d.n, d.h, d.w, d.c, tiles, d.stride), weights(a.w, d, BN),
+               store_of<simt::bf16>(a, store_width(a)));
+}
+
+// Backward data.
+
+PixelTiles phase_tiles(const Conv2dProblem& t) {
+  return pixel_tiles(t.n, (t.h + t.stride - 1) / t.stride, (t.w + t.stride - 1) / t.stride, 7, 1);
+}
+
+bool accepts_backward_data(const Conv2dCudaBackwardData& a, int chip) {
+  return chip_accepts(a.problem, a.dtype, chip) && k_width(a) == 8 && c_width(a) == 8;
+}
+
+template <int BN>
+bool suits_backward_data(const Conv2dCudaBackwardData& a) {
+  const Conv2dProblem& t = a.problem;
+  return suits_depth(t.k) && t.c > BN / 2 &&
+         phase_tiles(t).count() * blocks_for(t.c, BN) *
+                 static_cast<unsigned>(t.stride * t.stride) >=
+             kHalfAChip;
+}
+
+template <int BN>
+void run_backward_data(const Conv2dCudaBackwardData& a, void*, CudaStream stream) {
+  using Gemm = WgmmaGemm<BN, Major::kDepth, Major::kRows>;
+  const ConvDims d = dims_of(a.problem);
+  const PixelTiles tiles = phase_tiles(a.problem);
+  simt::launch(conv2d_backward_data_wgmma_kernel<BN>,
+               config<Gemm>(tiles.count(), static_cast<int>(blocks_for(d.c, BN)),
+                            d.stride * d.stride, stream),
+               d, tiles, activations(a.da, d.n, d.p, d.q, d.k, tiles, 1), weights(a.w, d, 64),
+               static_cast<simt::bf16*>(a.dx), c_width(a), a.accumulate);
+}
+
+// Backward weight.
+
+PixelTiles depth_tiles(const Conv2dProblem& t) {
+  return pixel_tiles(t.n, t.p(), t.q(), 6, t.stride);
+}
+
+template <int BN>
+SplitSum split_of(const Conv2dProblem& t) {
+  const int tiles = static_cast<int>(blocks_for(t.k, 128) * blocks_for(t.c, BN)) * t.r * t.s;
+  return split_steps(tiles, depth_tiles(t).count());
+}
+
+bool accepts_backward_weight(const Conv2dCudaBackwardWeight& a, int chip) {
+  return chip_accepts(a.problem, a.dtype, chip) && k_width(a) == 8 && c_width(a) == 8;
+}
+
+template <int BN>
+bool suits_backward_weight(const Conv2dCudaBackwardWeight& a) {
+  const Conv2dProblem& t = a.problem;
+  const SplitSum split = split_of<BN>(t);
+  return t.k > 64 && t.c > BN / 2 &&
+         blocks_for(t.k, 128) * blocks_for(t.c, BN) *
+                 static_cast<unsigned>(t.r * t.s * split.count) >=
+             kHalfAChip;
+}
+
+template <int BN>
+void run_backward_weight(const Conv2dCudaBackwardWeight& a, void* workspace, CudaStream stream) {
+  using Gemm = WgmmaGemm<BN, Major::kRows, Major::kRows>;
+  const ConvDims d = dims_of(a.problem);
+  const PixelTiles tiles = depth_tiles(a.problem);
+  const SplitSum split = split_of<BN>(a.problem);
+  const bool whole = split.count == 1;
+  float* const partials = static_cast<float*>(workspace);
+  float* const to = whole ? a.dw : partials;
+  simt::launch(conv2d_backward_weight_wgmma_kernel<BN>,
+               config<Gemm>(static_cast<int>(blocks_for(d.k, Gemm::BM)),
+                            static_cast<int>(blocks_for(d.c, BN)) * d.r * d.s, split.count, stream),
+               d, tiles, activations(a.x, d.n, d.h, d.w, d.c, tiles, d.stride),
+               activations(a.da, d.n, d.p, d.q, d.k, tiles, 1), to, move_width(d.c, to, 4),
+               tiles.count(), split.steps_each, whole && a.accumulate);
+  if (!whole)
+    sum_partials(partials, split.count, int64_t{d.k} * d.depth(), a.dw, a.accumulate, stream);
+}
+
+template <int BN>
+size_t workspace_backward_weight(const Conv2dCudaBackwardWeight& a) {
+  return split_workspace(a.problem, split_of<BN>(a.problem));
+}
+
+}  // namespace
+
+// Instantiations: 3 passes x BN in {128, 64}.
+
+const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardWgmma128 = {
+    "wgmma_128x128", accepts_forward, suits_forward<128>, no_workspace, run_forward<128>};
+
+const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardWgmma64 = {
+    "wgmma_128x64", accepts_forward, suits_forward<64>, no_workspace, run_forward<64>};
+
+const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataWgmma128 = {
+    "wgmma_128x128", accepts_backward_data, suits_backward_data<128>, no_workspace,
+    run_backward_data<128>};
+
+const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataWgmma64 = {
+    "wgmma_128x64", accepts_backward_data, suits_backward_data<64>, no_workspace,
+    run_backward_data<64>};
+
+const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightWgmma128 = {
+    "wgmma_128x128", accepts_backward_weight, suits_backward_weight<128>,
+    workspace_backward_weight<128>, run_backward_weight<128>};
+
+const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightWgmma64 = {
+    "wgmma_128x64", accepts_backward_weight, suits_backward_weight<64>,
+    workspace_backward_weight<64>, run_backward_weight<64>};
+
+}  // namespace diptych
