@@ -13,7 +13,8 @@ function(diptych_test name)
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_LIBS} diptych_test_support)
   gtest_discover_tests(${name} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
-                       PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600)
+                       PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600
+                                  ENVIRONMENT "OMP_WAIT_POLICY=passive")
 endfunction()
 
 # diptych_op(NAME SOURCES ... [TEST ...] [BENCH ...]): one op folder under kernels/.
