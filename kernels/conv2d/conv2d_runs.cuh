@@ -16,7 +16,7 @@ template <int NI>
 struct Slice {
   static constexpr int kColumns = NI * 8, kChunks = NI;
 
-  float value[16][kColumns + 8];  // the pitch puts the writes of a half warp on 32 different banks
+  float value[16][kColumns + 8];  // this pitch: a half warp writes 32 different banks
 
   // value_of(j, e): this lane's element e of the j-th 16x8 fragment. use(row, column, run).
   template <class Value, class Use>
