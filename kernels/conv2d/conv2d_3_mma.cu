@@ -3,13 +3,13 @@
 // The idea over rung 2: a warp multiplies 16x16 by 16x8 in one instruction, so feeding it becomes
 // the work. Copies go 16 bytes at a time past the registers, several steps ahead:
 //
-//   step      0     1     2     3     4            ring of 3 or 4 stages; one barrier a step
-//   cp.async [2]   [3]   [0]   [1]   [2]           fills what was read last step
-//   mma      [0]   [1]   [2]   [3]   [0]           reads what arrived
+//   step      0     1     2     3     4            a ring of 3 stages (or 4); one barrier a step
+//   cp.async [2]   [0]   [1]   [2]   [0]           fills what was read last step
+//   mma      [0]   [1]   [2]   [0]   [1]           reads what arrived
 //
 //   block 128x128, 8 warps:   +----+----+----+----+     a warp: 64x32 = 4x4 mma tiles; per 16 of
-//                             | w0 | w2 | w4 | w6 |     gemm_k it fetches 6 KB... of fragments by
-//                             +----+----+----+----+     6 ldmatrix and multiplies 16 times
+//                             | w0 | w2 | w4 | w6 |     gemm_k it fetches 3 KB of fragments by 6
+//                             +----+----+----+----+     ldmatrix and multiplies 16 times
 //                             | w1 | w3 | w5 | w7 |
 //                             +----+----+----+----+
 //
