@@ -121,7 +121,9 @@ class GoldenSteps : public Golden {
 
   // Both rules divide by the gradient's own size, so an element whose gradient is rounding noise
   // can step either way by up to 3.5 rates (spec training.md 5.2). Such elements are counted and
-  // must stay rare; the rest agree closely.
+  // must stay rare. The rest agree to 1e-5, 2 % of the 4.7e-4 that three steps move a weight: when
+  // a leaky ReLU's input rounds across zero, the gradients behind it change by about a percent.
+  // Which inputs do depends on the order of sums, so on the variants of conv2d that run.
   void compare_weights(SaehdTrainer& trainer, const std::string& prefix) {
     int64_t total = 0, loose = 0;
     for (const NamedParameter& p : trainer.arena().list()) {
@@ -131,7 +133,7 @@ class GoldenSteps : public Golden {
         const float error = std::abs(actual[i] - golden[i]);
         ++total;
         ASSERT_LE(error, 2 * 3 * 3.5f * 5e-5f) << p.name << ' ' << i;
-        loose += !(error <= 5e-7f + 2e-6f * std::abs(golden[i]));
+        loose += !(error <= 1e-5f);
       }
     }
     EXPECT_LE(static_cast<double>(loose), 0.002 * static_cast<double>(total));
