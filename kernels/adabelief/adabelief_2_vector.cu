@@ -1,10 +1,13 @@
-// adabelief, step 2: a thread per 8 elements.
+// adabelief, step 2: a warp per 256 elements.
 //
-// New over step 1: one Philox block serves the eight elements of a thread, so the draws cost an
-// eighth; arrays are read and written 16 bytes at a time.
+// New over step 1: one Philox block serves eight elements, so the draws cost an eighth; arrays are
+// read and written 16 bytes at a time. A lane draws for eight elements that stand together but
+// handles two packs of four that stand 128 elements apart, so that every access of the warp is 512
+// bytes without a gap; the draws reach their packs by shuffles.
 //
-//   thread t   Philox(counter first/8 + t) -> 8 draws
-//              g m v w | 8t .. 8t+3 | 8t+4 .. 8t+7 |  ->  m v w, copy | 8t .. 8t+7 |
+//   lane l    Philox(counter first/8 + l) -> draws of elements 8l .. 8l+7
+//   round 0   g m v w | 4l .. 4l+3 |              draws from lane l/2
+//   round 1   g m v w | 128 + 4l .. 128 + 4l+3 |  draws from lane 16 + l/2
 //
 // Bound by memory again. SPDX-License-Identifier: MIT
 #include "kernels/adabelief/adabelief_update.cuh"
@@ -15,36 +18,39 @@ namespace diptych {
 
 namespace {
 
-constexpr int kHalf = Pack<float>::kSize;  // elements of one of the two f32 packs
+static_assert(Pack<float>::kSize == kPackElements);
 
 __global__ void adabelief_vector_kernel(AdaBeliefRates rates,
                                         AdaBeliefArrays a,
                                         int64_t first_block) {
-  const int64_t t = item_index();
-  if (t * kDrawsPerBlock >= a.count) return;
+  const int64_t warp = item_index() / 32;
+  const int lane = static_cast<int>(threadIdx.x % 32);
   const AdaBeliefRates r = current(rates, a.state);
   const float scale = a.gradient_scale ? *a.gradient_scale : 1.0f;
-  PhiloxWords draws{};
-  if (!r.all) draws = keep_block(r.draw, static_cast<uint64_t>(first_block + t));
-  Pack<simt::bf16> copy;
+  PhiloxWords mine{};
+  if (!r.all) mine = keep_block(r.draw, static_cast<uint64_t>(first_block + warp * 32 + lane));
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int64_t p = 2 * t + half;
-    if (p * kHalf >= a.count) break;
+  for (int round = 0; round < 2; ++round) {
+    PackDraws draws{};
+    if (!r.all) draws = draws_of_pack(mine, round);  // before any lane leaves
+    const int64_t p = warp * (kWarpElements / kPackElements) + round * 32 + lane;
+    if (p * kPackElements >= a.count) continue;
     const Pack<float> g = load_pack(a.gradient, p, a.count);
-    Pack<float> w = load_pack(a.weight, p, a.count), m = load_pack(a.m, p, a.count),
-                v = load_pack(a.v, p, a.count);
+    Pack<float> w = load_pack(a.weight, p, a.count);
+    Pack<float> m = load_pack(a.m, p, a.count);
+    Pack<float> v = load_pack(a.v, p, a.count);
+    Pack<simt::bf16, kPackElements> copy;
 #pragma unroll
-    for (int i = 0; i < kHalf; ++i) {
-      const bool keep = r.all || keeps(draws, half * kHalf + i, r.draw.threshold);
+    for (int i = 0; i < kPackElements; ++i) {
+      const bool keep = r.all || keeps(draws, i, r.draw.threshold);
       adabelief_update(r, scale * g.v[i], keep, w.v[i], m.v[i], v.v[i]);
-      copy.v[half * kHalf + i] = simt::bf16(w.v[i]);
+      copy.v[i] = simt::bf16(w.v[i]);
     }
     store_pack(a.weight, p, a.count, w);
     store_pack(a.m, p, a.count, m);
     store_pack(a.v, p, a.count, v);
+    if (a.copy) store_pack(reinterpret_cast<simt::bf16*>(a.copy), p, a.count, copy);
   }
-  if (a.copy) store_pack(reinterpret_cast<simt::bf16*>(a.copy), t, a.count, copy);
 }
 
 }  // namespace
@@ -56,7 +62,7 @@ bool adabelief_vector_accepts(const AdaBeliefStep& step, const AdaBeliefArrays& 
 
 void adabelief_vector_cuda(CudaStream stream, const AdaBeliefStep& step, const AdaBeliefArrays& a) {
   if (a.count == 0) return;
-  simt::launch(adabelief_vector_kernel, cover(packs_in(a.count, kDrawsPerBlock), stream),
+  simt::launch(adabelief_vector_kernel, cover(packs_in(a.count, kWarpElements) * 32, stream),
                adabelief_rates(step), a, step.first_element / kDrawsPerBlock);
 }
 

@@ -21,7 +21,7 @@ struct AdaBeliefArrays {
 // Step 1: a thread per element.
 void adabelief_naive_cuda(CudaStream stream, const AdaBeliefStep& step, const AdaBeliefArrays& a);
 
-// Step 2: a thread per 8 elements, which share one draw of random numbers. Pointers must be
+// Step 2: a warp per 256 elements, 8 of which share one draw of random numbers. Pointers must be
 // multiples of 16, first_element a multiple of 8.
 bool adabelief_vector_accepts(const AdaBeliefStep& step, const AdaBeliefArrays& a);
 void adabelief_vector_cuda(CudaStream stream, const AdaBeliefStep& step, const AdaBeliefArrays& a);

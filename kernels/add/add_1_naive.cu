@@ -29,8 +29,8 @@ __global__ void add_scaled_naive_kernel(
     float factor, const T* x, T* y, int64_t count, bool accumulate) {
   const int64_t i = item_index();
   if (i >= count) return;
-  const float before = accumulate ? static_cast<float>(y[i]) : 0.0f;
-  y[i] = T(before + factor * static_cast<float>(x[i]));
+  const float v = factor * static_cast<float>(x[i]);
+  y[i] = T(accumulate ? static_cast<float>(y[i]) + v : v);
 }
 
 }  // namespace

@@ -46,8 +46,8 @@ __global__ void add_scaled_vector_kernel(
   if (accumulate) before = load_pack(y, p, count);
 #pragma unroll
   for (int i = 0; i < Pack<T>::kSize; ++i) {
-    const float old = accumulate ? static_cast<float>(before.v[i]) : 0.0f;
-    value.v[i] = T(old + factor * static_cast<float>(value.v[i]));
+    const float v = factor * static_cast<float>(value.v[i]);
+    value.v[i] = T(accumulate ? static_cast<float>(before.v[i]) + v : v);
   }
   store_pack(y, p, count, value);
 }

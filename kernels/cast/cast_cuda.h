@@ -11,7 +11,7 @@ namespace diptych {
 // Step 1: a thread per element.
 void cast_naive_cuda(CudaStream stream, View x, GradView y);
 
-// Step 2: a thread per 8 elements. Pointers must be multiples of 16.
+// Step 2: a thread per 4 elements. Pointers must be multiples of 16.
 void cast_vector_cuda(CudaStream stream, View x, GradView y);
 
 }  // namespace diptych

@@ -7,10 +7,10 @@
 //   global x, y          shared pixels (39x39)      shared rows (39x16)        a position each
 //   | span x span | ---> | x | y |  row taps --->  | a | b | xy | xx+yy |  column taps ---> l cs
 //
-// Tiles have a pitch of 48 floats: the two rows that a warp filters at once then use different
-// banks (a pitch of 39 would make them share nine). Bound by shared memory: per position and tap
-// one read of x and y along, four down. Channels are separate blocks, so a sector of interleaved
-// pixels is fetched by each of them, from the cache after the first.
+// Tiles have a pitch of 48 floats: the two half rows that a warp loads or filters at once then use
+// different banks (with a pitch of 39 they would share nine). Bound by shared memory: per position
+// and tap one read of x and y along, four down. Channels are separate blocks, so a sector of
+// interleaved pixels is fetched by each of them, from the cache after the first.
 // SPDX-License-Identifier: MIT
 #include "kernels/common/cuda/reduce.cuh"
 #include "kernels/dssim/dssim_map.cuh"
@@ -51,14 +51,14 @@ __device__ __forceinline__ void load_pixels(ForwardTile& t,
                                             const DssimTaps& taps,
                                             const Place& b) {
   const int span = kDssimTile + taps.count - 1;
-  for (int i = b.thread; i < span * span; i += kThreads) {
-    const int r = i / span, s = i % span;
-    const int h = b.row0 + taps.first + r, w = b.column0 + taps.first + s;
-    const bool in = h < d.h && w < d.w;
-    const int64_t at = ((static_cast<int64_t>(b.n) * d.h + h) * d.w + w) * d.c + b.c;
-    t.x[r][s] = in ? x[at] : 0.0f;
-    t.y[r][s] = in ? y[at] : 0.0f;
-  }
+  for (int r = static_cast<int>(threadIdx.y); r < span; r += kDssimTile)
+    for (int s = static_cast<int>(threadIdx.x); s < span; s += kDssimTile) {
+      const int h = b.row0 + taps.first + r, w = b.column0 + taps.first + s;
+      const bool in = h < d.h && w < d.w;
+      const int64_t at = ((static_cast<int64_t>(b.n) * d.h + h) * d.w + w) * d.c + b.c;
+      t.x[r][s] = in ? x[at] : 0.0f;
+      t.y[r][s] = in ? y[at] : 0.0f;
+    }
 }
 
 __device__ __forceinline__ void filter_pixel_rows(ForwardTile& t,
@@ -114,15 +114,16 @@ __device__ __forceinline__ void load_saved(BackwardTile& t,
                                            const DssimTaps& taps,
                                            const Place& b) {
   const int span = kDssimTile + taps.count - 1, reach = taps.first + taps.count - 1;
-  for (int i = b.thread; i < span * span; i += kThreads) {
-    const int r = i / span, s = i % span, p = b.row0 - reach + r, q = b.column0 - reach + s;
-    const bool in = p >= 0 && p < d.p && q >= 0 && q < d.q;
+  for (int r = static_cast<int>(threadIdx.y); r < span; r += kDssimTile)
+    for (int s = static_cast<int>(threadIdx.x); s < span; s += kDssimTile) {
+      const int p = b.row0 - reach + r, q = b.column0 - reach + s;
+      const bool in = p >= 0 && p < d.p && q >= 0 && q < d.q;
 #pragma unroll
-    for (int k = 0; k < 3; ++k)
-      t.saved[k][r][s] =
-          in ? saved[((static_cast<int64_t>(b.n) * d.p + p) * 3 * d.q + k * d.q + q) * d.c + b.c]
-             : 0.0f;
-  }
+      for (int k = 0; k < 3; ++k)
+        t.saved[k][r][s] =
+            in ? saved[((static_cast<int64_t>(b.n) * d.p + p) * 3 * d.q + k * d.q + q) * d.c + b.c]
+               : 0.0f;
+    }
 }
 
 __global__ void __launch_bounds__(kThreads) dssim_backward_tiled_kernel(const float* x,

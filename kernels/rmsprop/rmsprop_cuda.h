@@ -20,7 +20,7 @@ struct RmsPropArrays {
 // Step 1: a thread per element.
 void rmsprop_naive_cuda(CudaStream stream, const RmsPropStep& step, const RmsPropArrays& a);
 
-// Step 2: a thread per 8 elements, which share one draw of random numbers. Pointers must be
+// Step 2: a warp per 256 elements, 8 of which share one draw of random numbers. Pointers must be
 // multiples of 16, first_element a multiple of 8.
 bool rmsprop_vector_accepts(const RmsPropStep& step, const RmsPropArrays& a);
 void rmsprop_vector_cuda(CudaStream stream, const RmsPropStep& step, const RmsPropArrays& a);

@@ -19,7 +19,7 @@ namespace {
 // As counted in adabelief_test.cpp and rmsprop_test.cpp.
 constexpr double kAdaBeliefRoundings = 16, kRmsPropRoundings = 9;
 
-const std::vector<int64_t> kCounts = {1, 4, 7, 8, 13, 1025};
+const std::vector<int64_t> kCounts = {1, 7, 8, 13, 255, 257, 1025};
 
 struct Arena {
   explicit Arena(int64_t n)

@@ -51,23 +51,25 @@ constexpr int64_t packs_in(int64_t count, int per_pack) {
 }
 
 // Pack p of an array of `count` elements; the ragged last one is read one by one, zeros behind.
-template <class T>
-__device__ __forceinline__ Pack<T> load_pack(const T* x, int64_t p, int64_t count) {
-  constexpr int kSize = Pack<T>::kSize;
-  if ((p + 1) * kSize <= count) return load_whole(packs_of<const Pack<T>>(x) + p);
-  Pack<T> value;
-  for (int i = 0; i < kSize; ++i) value.v[i] = p * kSize + i < count ? x[p * kSize + i] : T(0.0f);
+template <class T, int N = Pack<T>::kSize>
+__device__ __forceinline__ Pack<T, N> load_pack(const T* x,
+                                                int64_t p,
+                                                int64_t count,
+                                                simt::Site at = simt::Site::here()) {
+  if ((p + 1) * N <= count) return load_whole(packs_of<const Pack<T, N>>(x) + p, at);
+  Pack<T, N> value;
+  for (int i = 0; i < N; ++i) value.v[i] = p * N + i < count ? x[p * N + i] : T(0.0f);
   return value;
 }
 
-template <class T>
-__device__ __forceinline__ void store_pack(T* y, int64_t p, int64_t count, const Pack<T>& value) {
-  constexpr int kSize = Pack<T>::kSize;
-  if ((p + 1) * kSize <= count) {
-    store_whole(packs_of<Pack<T>>(y) + p, value);
+template <class T, int N>
+__device__ __forceinline__ void store_pack(
+    T* y, int64_t p, int64_t count, const Pack<T, N>& value, simt::Site at = simt::Site::here()) {
+  if ((p + 1) * N <= count) {
+    store_whole(packs_of<Pack<T, N>>(y) + p, value, at);
     return;
   }
-  for (int i = 0; i < kSize && p * kSize + i < count; ++i) y[p * kSize + i] = value.v[i];
+  for (int i = 0; i < N && p * N + i < count; ++i) y[p * N + i] = value.v[i];
 }
 
 // True when every pointer starts a pack.

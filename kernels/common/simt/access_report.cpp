@@ -15,7 +15,6 @@ std::vector<AccessLine> take_access_report() {
 #else
 
 #include <algorithm>
-#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -87,6 +86,14 @@ void account_shared(const Request& r, AccessLine& line) {
   }
 }
 
+size_t distinct_addresses(const Request& r) {
+  std::vector<uintptr_t> all;
+  for (int l = 0; l < 32; ++l)
+    if (r.lanes >> l & 1) all.push_back(r.address[l]);
+  std::sort(all.begin(), all.end());
+  return static_cast<size_t>(std::unique(all.begin(), all.end()) - all.begin());
+}
+
 void account_global(const Request& r, AccessLine& line) {
   constexpr size_t kSector = 32;
   std::vector<uintptr_t> sectors;
@@ -98,7 +105,7 @@ void account_global(const Request& r, AccessLine& line) {
   std::sort(sectors.begin(), sectors.end());
   const auto distinct = std::unique(sectors.begin(), sectors.end()) - sectors.begin();
   line.cost += static_cast<uint64_t>(distinct);
-  line.ideal += (r.bytes * static_cast<size_t>(std::popcount(r.lanes)) + kSector - 1) / kSector;
+  line.ideal += (r.bytes * distinct_addresses(r) + kSector - 1) / kSector;
 }
 
 void account(uint32_t where, const Request& r) {
@@ -114,8 +121,8 @@ void account(uint32_t where, const Request& r) {
 struct PrintAtExit {
   ~PrintAtExit() {
     if (!std::getenv("DIPTYCH_SIMT_REPORT")) return;
-    std::printf("%-60s %-7s %10s %12s %8s\n", "accesses at", "memory", "requests", "wavefronts",
-                "ideal");
+    std::printf("%-60s %-7s %10s %12s %8s\n", "accesses at", "memory", "requests", "cost",
+                "of ideal");
     for (const AccessLine& l : take_access_report())
       std::printf("%-60s %-7s %10llu %12llu %7.2fx\n", l.place.c_str(),
                   l.is_shared ? "shared" : "global", static_cast<unsigned long long>(l.requests),
@@ -170,12 +177,20 @@ void count_open_requests() {
 }
 
 std::vector<AccessLine> take_access_report() {
-  std::vector<AccessLine> all;
-  for (auto& [w, line] : lines) {
-    line.place = place(w);
-    all.push_back(line);
+  std::map<std::pair<std::string, bool>, AccessLine> by_line;  // several instructions, one line
+  for (const auto& [w, line] : lines) {
+    AccessLine& sum = by_line[{place(w), line.is_shared}];
+    sum.requests += line.requests;
+    sum.cost += line.cost;
+    sum.ideal += line.ideal;
   }
   lines.clear();
+  std::vector<AccessLine> all;
+  for (auto& [key, sum] : by_line) {
+    sum.place = key.first;
+    sum.is_shared = key.second;
+    all.push_back(sum);
+  }
   return all;
 }
 

@@ -13,7 +13,7 @@ struct AccessLine {
   bool is_shared;         // else global
   uint64_t requests = 0;  // of warps
   uint64_t cost = 0;      // wavefronts of shared memory, sectors of 32 bytes of global memory
-  uint64_t ideal = 0;     // what the same bytes cost at best
+  uint64_t ideal = 0;     // what the same bytes, each once, cost at best
 };
 
 // All lines so far, and a fresh start. Empty in builds without the checker. With
