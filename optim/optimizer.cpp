@@ -36,9 +36,15 @@ Optimizer::Optimizer(ParamArena& arena, const OptimizerOptions& options)
 }
 
 float Optimizer::current_rate() const {
-  if (!options_.lr_dropout) return options_.learning_rate;
-  const double phase = 2.0 * M_PI * static_cast<double>(steps_) / kCycleSteps;
-  return static_cast<float>(options_.learning_rate * (1.0 + std::cos(phase)) / 2.0);
+  double rate = options_.learning_rate;
+  if (rate > kSafeRate && steps_ < kRampSteps) {
+    rate = kSafeRate + (rate - kSafeRate) * static_cast<double>(steps_) / kRampSteps;
+  }
+  if (options_.lr_dropout) {
+    const double phase = 2.0 * M_PI * static_cast<double>(steps_) / kCycleSteps;
+    rate *= (1.0 + std::cos(phase)) / 2.0;
+  }
+  return static_cast<float>(rate);
 }
 
 void Optimizer::step(const std::vector<ArenaRange>& ranges) {

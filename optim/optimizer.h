@@ -47,8 +47,13 @@ class Optimizer {
 
   const OptimizerOptions& options() const { return options_; }
 
-  // Rate of the coming step: the cosine cycle applies when lr_dropout is on.
+  // Rate of the coming step. A rate above kSafeRate is reached by a ramp of kRampSteps steps:
+  // without bias correction AdaBelief's first steps are many rates long and all point the same way,
+  // which drives a fresh decoder's sigmoids into saturation for good. The cosine cycle applies on
+  // top when lr_dropout is on.
   float current_rate() const;
+  static constexpr float kSafeRate = 5e-5f;  // the original's fixed rate (spec training.md 5.1)
+  static constexpr int64_t kRampSteps = 300;
 
  private:
   ParamArena& arena_;

@@ -239,6 +239,19 @@ TEST(SaehdTrainer, TheLossFallsOnEightPicturesInFiftySteps) {
   EXPECT_LT(last, 0.7 * first);
 }
 
+TEST(Optimizer, AHighRateIsReachedByARampAndTheOriginalsRateAtOnce) {
+  Saehd net(make_config("df", 64, 8, 4, 4, 2));
+  ParamArena arena(net.parameters(), DType::kF32);
+  Optimizer plain(arena, {});
+  EXPECT_EQ(plain.current_rate(), 5e-5f);
+  Optimizer high(arena, {.learning_rate = 3e-4f});
+  EXPECT_EQ(high.current_rate(), Optimizer::kSafeRate);
+  high.set_steps(Optimizer::kRampSteps / 2);
+  EXPECT_NEAR(high.current_rate(), 1.75e-4, 1e-7);
+  high.set_steps(Optimizer::kRampSteps);
+  EXPECT_EQ(high.current_rate(), 3e-4f);
+}
+
 TEST(SaehdTrainer, AResumedRunGivesTheSameBits) {
   SaehdTrainOptions options;
   options.network = make_config("liae-ud", 64, 8, 4, 4, 2);
