@@ -132,8 +132,8 @@ void need_shared(size_t bytes, Site at) {
 }
 
 bool guard_intact(const void* guard) {
-  static const std::vector<unsigned char> untouched(kGuardBytes, 0xff);
-  return std::memcmp(guard, untouched.data(), kGuardBytes) == 0;
+  const auto* const bytes = static_cast<const unsigned char*>(guard);
+  return std::all_of(bytes, bytes + kGuardBytes, [](unsigned char b) { return b == 0xff; });
 }
 
 void* device_alloc(size_t bytes) {
