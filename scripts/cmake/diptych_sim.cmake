@@ -10,6 +10,9 @@ if(DIPTYCH_SANITIZE)  # everything is sanitized already, and the checker cannot 
   set(diptych_sim_flavours plain)
 endif()
 set(diptych_sim_flags_plain -O2 -g1)
+if("undefined" IN_LIST DIPTYCH_SANITIZE)
+  list(APPEND diptych_sim_flags_plain -fno-sanitize-recover=undefined)  # what is undefined must fail a test
+endif()
 set(diptych_sim_flags_asan -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
     -fno-omit-frame-pointer)
 # GCC 12 sees overlaps and overruns in std::vector once -fsanitize=thread has been at it

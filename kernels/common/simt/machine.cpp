@@ -15,7 +15,7 @@
 
 namespace diptych::simt {
 
-thread_local Machine* machine = nullptr;
+constinit thread_local Machine* machine = nullptr;
 
 Machine::~Machine() {
   std::free(shared);

@@ -112,7 +112,7 @@ class Machine {
   bool any_polled_ = false;
 };
 
-extern thread_local Machine* machine;
+extern constinit thread_local Machine* machine;  // constinit: no wrapper around each use
 
 // On entry from a kernel: what follows is the machine's own business. (The linker may give the
 // machine a std::vector function that was compiled, and instrumented, for a kernel.)
