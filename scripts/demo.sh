@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 # The main job on the CPU, from two bundled clips of fictional people to a swapped video. Sets up and builds what is
 # missing. Run it again to go on from where it stopped.
-#   scripts/demo.sh [--minutes N] [--out DIR]     minutes of training, default 6
+#   scripts/demo.sh [--minutes N] [--out DIR]     minutes of training, default 5
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-minutes=6
+minutes=5
 out="$root/demo"
 while [ $# -gt 0 ]; do
   case "$1" in
