@@ -4,7 +4,8 @@
 //
 // Bound by memory: 28 bytes and 11 FLOPs an element. But with learning-rate dropout each thread
 // makes eight draws of 16 bits and uses one: ten rounds of multiplications per element, enough to
-// bind the integer units instead. Step 2 shares the draws. SPDX-License-Identifier: MIT
+// bind the integer units instead. Step 2 shares the draws.
+// SPDX-License-Identifier: MIT
 #include "kernels/adabelief/adabelief_update.cuh"
 #include "kernels/common/cuda/dispatch.cuh"
 

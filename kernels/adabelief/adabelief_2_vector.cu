@@ -9,7 +9,8 @@
 //   round 0   g m v w | 4l .. 4l+3 |              draws from lane l/2
 //   round 1   g m v w | 128 + 4l .. 128 + 4l+3 |  draws from lane 16 + l/2
 //
-// Bound by memory again. SPDX-License-Identifier: MIT
+// Bound by memory again.
+// SPDX-License-Identifier: MIT
 #include "kernels/adabelief/adabelief_update.cuh"
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/common/cuda/pack.cuh"

@@ -1,4 +1,5 @@
-// The arithmetic of one AdaBelief update, shared by the steps. SPDX-License-Identifier: MIT
+// The arithmetic of one AdaBelief update, shared by the steps.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/adabelief/adabelief_cuda.h"

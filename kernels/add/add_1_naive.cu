@@ -4,7 +4,8 @@
 //
 // Bound by memory: one or two loads, a store and one or two FLOPs. Neighbours in a warp touch
 // neighbours in memory, so sectors are full; but a thread moves only 2 or 4 bytes per instruction.
-// Step 2 moves 16. SPDX-License-Identifier: MIT
+// Step 2 moves 16.
+// SPDX-License-Identifier: MIT
 #include "kernels/add/add_cuda.h"
 #include "kernels/common/cuda/dispatch.cuh"
 

@@ -5,7 +5,8 @@
 //
 //   thread p   a | 4p .. 4p+3 |  +  b | 4p .. 4p+3 |  ->  y | 4p .. 4p+3 |     (f32)
 //
-// The last pack may be ragged: its thread goes element by element. SPDX-License-Identifier: MIT
+// The last pack may be ragged: its thread goes element by element.
+// SPDX-License-Identifier: MIT
 #include "kernels/add/add_cuda.h"
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/common/cuda/pack.cuh"

@@ -1,6 +1,7 @@
 // add on a GPU: launchers of its steps. Views hold device pointers and have passed the checks of
 // add.cpp: one shape, one dtype. y may be an input. Launches return at once; errors of a launch are
-// thrown as Error. SPDX-License-Identifier: MIT
+// thrown as Error.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cuda_stream.h"

@@ -3,7 +3,8 @@
 //   thread (y,x,c)   | w[i] w[j] x[y+i-half, x+j-half, c] |  size * size terms
 //
 // Bound by arithmetic and the L1 cache: size^2 multiplications per element, for a Gaussian that
-// needs 2 size. Step 2 separates it. SPDX-License-Identifier: MIT
+// needs 2 size. Step 2 separates it.
+// SPDX-License-Identifier: MIT
 #include "kernels/blur/blur_weights.cuh"
 
 namespace diptych {

@@ -7,7 +7,8 @@
 //
 // Threads of a warp read side by side in both passes: with NHWC a step down the column moves all of
 // them by the same W*C. Bound by the L1 cache: each element is fetched `size` times from there, and
-// twice from memory. SPDX-License-Identifier: MIT
+// twice from memory.
+// SPDX-License-Identifier: MIT
 #include "kernels/blur/blur_weights.cuh"
 
 namespace diptych {

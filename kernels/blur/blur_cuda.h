@@ -1,5 +1,6 @@
 // blur on a GPU: launchers of its steps. Views hold device pointers and have passed the checks of
-// blur.cpp: x, y (N,H,W,C) f32, no overlap. SPDX-License-Identifier: MIT
+// blur.cpp: x, y (N,H,W,C) f32, no overlap.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

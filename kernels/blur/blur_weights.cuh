@@ -1,5 +1,6 @@
 // The Gaussian's weights, made by each block in shared memory: a few exponentials, no copy from the
-// host. SPDX-License-Identifier: MIT
+// host.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/blur/blur.h"

@@ -5,7 +5,8 @@
 //
 //   thread t   x f32 | 4t .. 4t+3 | 16 bytes   ->   y bf16 | 4t .. 4t+3 | 8 bytes
 //
-// Bound by memory. SPDX-License-Identifier: MIT
+// Bound by memory.
+// SPDX-License-Identifier: MIT
 #include "kernels/cast/cast_cuda.h"
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/common/cuda/pack.cuh"

@@ -1,5 +1,6 @@
 // cast on a GPU: launchers of its steps. Views hold device pointers and have passed the checks of
-// cast.cpp. SPDX-License-Identifier: MIT
+// cast.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cuda_stream.h"

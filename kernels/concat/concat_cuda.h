@@ -1,5 +1,6 @@
 // concat on a GPU: one launcher, from which every form follows. Views hold device pointers and have
-// passed the checks of concat.cpp. SPDX-License-Identifier: MIT
+// passed the checks of concat.cpp.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>

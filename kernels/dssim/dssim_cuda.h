@@ -1,7 +1,7 @@
 // dssim on a GPU: launchers of its steps. Views hold device pointers and have passed the checks of
 // dssim.cpp; saved may be {} when no backward follows. The mean over the map is summed in double,
-// in
-// a fixed order, without atomics. SPDX-License-Identifier: MIT
+// in a fixed order, without atomics.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // What both steps of dssim share: the taps, the similarity of one map position with its
-// derivatives, and the pass that ends the mean. SPDX-License-Identifier: MIT
+// derivatives, and the pass that ends the mean.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cmath>

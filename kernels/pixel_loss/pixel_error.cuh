@@ -1,4 +1,5 @@
-// One element of a pixel error on the device, shared by the steps. SPDX-License-Identifier: MIT
+// One element of a pixel error on the device, shared by the steps.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/dispatch.cuh"

@@ -3,7 +3,8 @@
 //   thread n   x[n, 0..length)  twice: once for the sum, once to scale
 //
 // A batch of 8 keeps 8 threads busy: bound by the latency of their loads. Step 2 gives a sample to
-// a block. SPDX-License-Identifier: MIT
+// a block.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/pixel_norm/pixel_norm.h"
 #include "kernels/pixel_norm/pixel_norm_cuda.h"

@@ -1,6 +1,7 @@
 // pixel_norm on a GPU: launchers of its steps. Views hold device pointers and have passed the
 // checks of pixel_norm.cpp: x, y, dy, dx (N,...) of one dtype, inverse_norm (N) f32. y may be x; dx
-// may not be x. Sums in double, in a fixed order. SPDX-License-Identifier: MIT
+// may not be x. Sums in double, in a fixed order.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cuda_stream.h"

@@ -4,7 +4,8 @@
 //
 // Right, and slow twice over: a few rows keep a few threads busy, and the lanes of a warp read
 // `length` elements apart, a sector of 32 bytes for each 4 that they use. Bound by the latency of
-// one thread's loads. Step 2 gives a row to many blocks. SPDX-License-Identifier: MIT
+// one thread's loads. Step 2 gives a row to many blocks.
+// SPDX-License-Identifier: MIT
 #include "kernels/reduce/reduction.cuh"
 
 namespace diptych {

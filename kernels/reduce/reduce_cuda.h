@@ -1,6 +1,7 @@
 // reduce on a GPU: launchers of its steps. Views hold device pointers and have passed the checks of
 // reduce.cpp. Sums in double, in an order that depends on the sizes alone: the same bits every run
-// and on every chip. No atomics. SPDX-License-Identifier: MIT
+// and on every chip. No atomics.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // What a reduction does with an element and with two partial results, on the device; and the second
-// pass of every two-pass reduction. SPDX-License-Identifier: MIT
+// pass of every two-pass reduction.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/dispatch.cuh"

@@ -3,7 +3,8 @@
 //   thread i   g[i] v[i] w[i]  ->  update  ->  v[i] w[i] copy[i]
 //
 // Bound by memory: 20 bytes and 9 FLOPs an element; with learning-rate dropout by the integer
-// units, since each thread makes eight draws and uses one. SPDX-License-Identifier: MIT
+// units, since each thread makes eight draws and uses one.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/rmsprop/rmsprop_update.cuh"
 

@@ -1,5 +1,6 @@
 // rmsprop on a GPU: launchers of its steps. Pointers are device pointers to `count` elements and
-// have passed the checks of rmsprop.cpp. Launches return at once. SPDX-License-Identifier: MIT
+// have passed the checks of rmsprop.cpp. Launches return at once.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cuda_stream.h"

@@ -1,5 +1,6 @@
 // sigmoid on a GPU: launchers of its step. Views hold device pointers and have passed the checks of
-// sigmoid.cpp. y may be x, dx may be dy. SPDX-License-Identifier: MIT
+// sigmoid.cpp. y may be x, dx may be dy.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cuda_stream.h"

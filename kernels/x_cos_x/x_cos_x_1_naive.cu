@@ -3,7 +3,8 @@
 //   thread p   x | pack p |  ->  x cos(x)  ->  y | pack p |
 //
 // Bound by memory for the usual small x. The library's cosf and sinf reduce large arguments in a
-// slow branch; __cosf would be wrong there, not only rough. SPDX-License-Identifier: MIT
+// slow branch; __cosf would be wrong there, not only rough.
+// SPDX-License-Identifier: MIT
 #include "kernels/common/cuda/dispatch.cuh"
 #include "kernels/common/cuda/pack.cuh"
 #include "kernels/x_cos_x/x_cos_x_cuda.h"

@@ -1,5 +1,6 @@
 // x_cos_x on a GPU: launchers of its step. Views hold device pointers and have passed the checks of
-// x_cos_x.cpp. y may be x, dx may be dy. SPDX-License-Identifier: MIT
+// x_cos_x.cpp. y may be x, dx may be dy.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "kernels/common/cuda/cuda_stream.h"

@@ -1,4 +1,5 @@
-// add's kernels against the double reference. SPDX-License-Identifier: MIT
+// add's kernels against the double reference.
+// SPDX-License-Identifier: MIT
 #include <limits>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// blur's kernels against the double reference. SPDX-License-Identifier: MIT
+// blur's kernels against the double reference.
+// SPDX-License-Identifier: MIT
 #include <cmath>
 #include <limits>
 

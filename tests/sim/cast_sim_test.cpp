@@ -1,4 +1,5 @@
-// The kernels of cast and concat against plain code. SPDX-License-Identifier: MIT
+// The kernels of cast and concat against plain code.
+// SPDX-License-Identifier: MIT
 #include <cmath>
 #include <limits>
 

@@ -1,4 +1,5 @@
-// dssim's kernels against the double reference. SPDX-License-Identifier: MIT
+// dssim's kernels against the double reference.
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -1,5 +1,6 @@
 // The kernels of adabelief and rmsprop against their double references, and their draws against the
-// CPU's. SPDX-License-Identifier: MIT
+// CPU's.
+// SPDX-License-Identifier: MIT
 #include <cmath>
 #include <limits>
 

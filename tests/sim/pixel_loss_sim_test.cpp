@@ -1,4 +1,5 @@
-// pixel_loss's kernels against the double reference. SPDX-License-Identifier: MIT
+// pixel_loss's kernels against the double reference.
+// SPDX-License-Identifier: MIT
 #include <cmath>
 #include <limits>
 

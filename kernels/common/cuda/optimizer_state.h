@@ -1,5 +1,6 @@
 // What of an optimizer step changes from step to step, in device memory: a captured CUDA graph
-// replays the same arguments, so these are read there. SPDX-License-Identifier: MIT
+// replays the same arguments, so these are read there.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
