@@ -24,8 +24,7 @@ using Metadata = std::map<std::string, std::string>;
 
 // Writes PATH.tmp, flushes it to the disk, reads it back against the checksum, keeps the old PATH
 // as PATH.prev and renames. Whenever the process dies, PATH is either the old or the new file,
-// whole. The keys "checksum" and "writer" are
-// ours.
+// whole. The keys "checksum" and "writer" are ours.
 void save_safetensors(const std::string& path,
                       const std::vector<NamedView>& tensors,
                       const Metadata& metadata);

@@ -1,9 +1,10 @@
 // The update mask of learning-rate dropout, for every optimizer (spec training.md 5.1).
 //
-// Element e draws the 16 bits numbered e % 8 of Philox block e / 8: half (e % 2) of word (e % 8) /
-// 2, low half first; counter {block low, block high, stream, step}, key {seed low, seed high}. It
-// is kept when the bits, as an integer, are below round(65536 * keep_probability). So a draw
-// depends on nothing but these numbers: not on slices, threads or the order of work.
+//   block = e / 8, word = (e % 8) / 2, half = e % 2 (0 low, 1 high)
+//   bits  = that 16-bit half of that word of Philox(counter, key)
+//           counter {block low, block high, stream, step}, key {seed low, seed high}
+//   element e is kept when bits < round(65536 * keep_probability)
+// So a draw depends on nothing but these numbers: not on slices, threads or the order of work.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -1,17 +1,16 @@
 // conv2d: 2-D cross-correlation, NHWC, with its pointwise neighbours as epilogue.
 //
-//   a[n,p,q,k] = b[k] + residual[n,p,q,k]
-//              + sum over r,s,c of x[n, p*stride + r - pad_top, q*stride + s - pad_left, c] *
-//              w[k,r,s,c]
+//   a[n,p,q,k] = b[k] + residual[n,p,q,k] + sum over r,s,c of
+//                x[n, p*stride + r - pad_top, q*stride + s - pad_left, c] * w[k,r,s,c]
 //   y = store(leaky(a)):   leaky(a) = a >= 0 ? a : leaky_slope * a
 //     store is plain, y (N,P,Q,K), or depth_to_space with block 2, y (N,2P,2Q,K/4):
 //     y[n, 2p+dy, 2q+dx, j] = leaky(a[n,p,q, (2*dy+dx)*(K/4) + j])      (spec networks.md 1.4)
 //   x (N,H,W,C)  w (K,R,S,C)  b (K) f32  residual (N,P,Q,K); reads outside x are 0
 //   P = (H + pad_top + pad_bottom - R) / stride + 1; Q likewise
 //   FLOPs 2*N*P*Q*K*R*S*C. x, w, y, residual share one dtype, f32 or bf16; sums in f32. y may be
-//   f32 when x is bf16 (the heads of a network). b, db and dw are always f32. Errors:
-//   diptych::Error naming the op and all shapes when shapes, dtypes or sizes disagree. Why each
-//   variant exists and what it reaches: README.md here.
+//   f32 when x is bf16 (the heads of a network). b, db and dw are always f32.
+// Errors: diptych::Error naming the op and all shapes when shapes, dtypes or sizes disagree.
+// Why each variant exists and what it reaches: README.md here.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -10,7 +10,7 @@
 // the thread count. x f32 or bf16; y f32. sum_of_squares and count_non_finite add to y when it
 // accumulates: one value for several arrays.
 // clip_scale with a norm that is not finite gives 0, so the update passes nothing on: callers look
-// at count_non_finite as well, since 0 * inf is NaN.      (spec training.md 5.1: limit 1)
+// at count_non_finite as well, since 0 * inf is NaN. The spec's limit is 1 (training.md 5.1).
 // Errors: shapes or dtypes that do not fit, empty rows for a mean.
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -1,7 +1,7 @@
 // Between our weight layout and the one of weight files and golden dumps (spec networks.md 0, 1.4,
 // formats.md 9):
-//   ours: conv (K,R,S,C), dense (out,in), activations NHWC;  files: conv (R,S,C,K), dense (in,out),
-//   flatten in C,H,W order.
+//   ours    conv (K,R,S,C), dense (out,in), activations flattened in H,W,C order
+//   files   conv (R,S,C,K), dense (in,out), activations flattened in C,H,W order
 // dense1's inputs and dense2's outputs are permuted so that flatten and reshape cost nothing
 // inside.
 // SPDX-License-Identifier: MIT

@@ -1,8 +1,14 @@
 // The reconstruction loss of SAEHD, per sample (spec training.md 4.2 to 4.4).
-//   structure  R < 256: 10 DSSIM(f1);  R >= 256: 5 DSSIM(f1) + 5 DSSIM(f2);  f1 = trunc(R/11.6), f2
-//   = trunc(R/23.2) pixels     10 mean (T - P)^2,  T and P multiplied by the blurred mask when
-//   training is masked mask       10 mean (M - Pm)^2, M not blurred eyes/mouth 300 mean |target*EM
-//   - P*EM|, pictures not masked
+//
+//   structure   10 DSSIM(f1)                when R < 256
+//               5 DSSIM(f1) + 5 DSSIM(f2)   when R >= 256
+//               f1 = trunc(R / 11.6), f2 = trunc(R / 23.2)
+//   pixels      10 mean (T - P)^2           T, P times the soft mask with masked training
+//   mask        10 mean (M - Pm)^2          M as it is, not softened
+//   eyes/mouth  300 mean |T EM - P EM|      T, P as they are
+//
+//   T target, P prediction, M mask, Pm predicted mask, EM eyes and mouth. The loss is the sum of
+//   the lines; structure sees T and P as pixels does.
 // SPDX-License-Identifier: MIT
 #pragma once
 

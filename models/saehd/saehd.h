@@ -1,7 +1,10 @@
 // SAEHD: the shared-encoder face network, df and liae (spec networks.md 4.7).
-//   df:   src = D_src(I(E(x_src)))          dst = D_dst(I(E(x_dst)))          swap =
-//   D_src(I(E(x_dst))) liae: src = D(A(E(x_src)), same)        dst = D(B(E(x_dst)), A(E(x_dst)))
-//   swap = D(A(E(x_dst)), same)
+//           df                      liae
+//   src     D_src(I(E(x_src)))      D([A(E(x_src)), A(E(x_src))])
+//   dst     D_dst(I(E(x_dst)))      D([B(E(x_dst)), A(E(x_dst))])
+//   swap    D_src(I(E(x_dst)))      D([A(E(x_dst)), A(E(x_dst))])
+//
+//   E encoder; I, A, B inters (A is inter_AB, B inter_B); D decoders; [a, b] joins channels.
 // Pictures are (N,R,R,3) BGR in [0,1]; masks (N,R,R,1). src and dst pass the shared parts as one
 // batch, which is exact because nothing in the network mixes samples.
 // SPDX-License-Identifier: MIT
