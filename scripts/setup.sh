@@ -52,6 +52,28 @@ find_cmake() {
   export PATH="$root/.venv/bin:$PATH"
 }
 
+# Sets NVCC: the toolkit's compiler, or the one from PyPI's wheels, in .venv: enough to compile kernels, without a
+# driver, a GPU or NVIDIA's package source. docs/registers.md is made by this version. Returns 1, having said why, where
+# neither can be had.
+find_nvcc() {
+  NVCC="${NVCC:-$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || true)}"
+  if [ -z "$NVCC" ]; then
+    NVCC="$root/.venv/cuda/nvidia/cu13/bin/nvcc"
+    if [ ! -x "$NVCC" ]; then
+      echo "setup: no nvcc, installing one into .venv with pip"
+      install_packages python3-venv
+      [ -x "$root/.venv/bin/pip" ] || python3 -m venv "$root/.venv"
+      "$root/.venv/bin/pip" install -q --target "$root/.venv/cuda" nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 \
+        nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.88 nvidia-cuda-cccl==13.0.85 || true
+    fi
+  fi
+  export NVCC
+  if ! "$NVCC" --version >/dev/null 2>&1; then
+    echo "setup: no nvcc on the PATH or in /usr/local/cuda, and PyPI's does not run here" >&2
+    return 1
+  fi
+}
+
 if [ "${DIPTYCH_SKIP_SETUP:-0}" != 1 ]; then
   if ! command -v apt-get >/dev/null; then
     echo "setup: this script knows apt (Debian, Ubuntu). Install the equivalents of: ${packages[*]}" >&2
