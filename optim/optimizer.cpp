@@ -5,8 +5,10 @@
 #include <cmath>
 
 #include "kernels/adabelief/adabelief.h"
+#include "kernels/common/device.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsprop/rmsprop.h"
+#include "tensor/allocator.h"
 
 namespace diptych {
 
@@ -17,9 +19,7 @@ constexpr double kCycleSteps = 500;
 
 Tensor part(const Tensor& flat, ArenaRange range) {
   if (!flat.defined()) return {};
-  auto* bytes = static_cast<unsigned char*>(flat.data()) +
-                static_cast<size_t>(range.begin) * size_of(flat.dtype());
-  return Tensor::wrap(flat.storage(), bytes, {range.end - range.begin}, flat.dtype());
+  return flat.part(range.begin, {range.end - range.begin});
 }
 
 }  // namespace
@@ -33,22 +33,34 @@ Optimizer::Optimizer(ParamArena& arena, const OptimizerOptions& options)
   if (options.kind == OptimizerKind::kAdaBelief)
     moments_.push_back({"m", Tensor::full({arena.size()}, 0.0f)});
   moments_.push_back({"v", Tensor::full({arena.size()}, 0.0f)});
+  if (current_stream().on_device()) {
+    state_ = allocate(sizeof(OptimizerState), Place::kDevice);
+    set_steps(0);
+  }
 }
 
-float Optimizer::current_rate() const {
-  double rate = options_.learning_rate;
-  if (rate > kSafeRate && steps_ < kRampSteps) {
-    rate = kSafeRate + (rate - kSafeRate) * static_cast<double>(steps_) / kRampSteps;
-  }
-  if (options_.lr_dropout) {
-    const double phase = 2.0 * M_PI * static_cast<double>(steps_) / kCycleSteps;
-    rate *= (1.0 + std::cos(phase)) / 2.0;
-  }
-  return static_cast<float>(rate);
+RateSchedule Optimizer::schedule() const {
+  return {.rate = options_.learning_rate,
+          .safe_rate = kSafeRate,
+          .ramp_steps = kRampSteps,
+          .cycle_steps = options_.lr_dropout ? kCycleSteps : 0};
 }
 
-void Optimizer::step(const std::vector<ArenaRange>& ranges) {
+void Optimizer::set_steps(int64_t steps) {
+  steps_ = steps;
+  if (!state_) return;
+  const OptimizerState state{
+      .learning_rate = current_rate(), .step = static_cast<uint32_t>(steps), .apply = 1};
+  device::upload(current_stream().cuda(), state_.get(), &state, sizeof(state));
+}
+
+void Optimizer::apply(const std::vector<ArenaRange>& ranges, const Tensor& health) {
   Stream& stream = current_stream();
+  auto* const state = static_cast<OptimizerState*>(state_.get());
+  if (state) {
+    const Tensor healthy = health.defined() ? health : Tensor::full({1}, 0.0f);
+    gate_update(stream, schedule(), healthy, state);
+  }
   Tensor scale;
   if (options_.clip_norm > 0) {
     // The norm is taken over everything the optimizer updates.
@@ -71,7 +83,8 @@ void Optimizer::step(const std::vector<ArenaRange>& ranges) {
                             .keep_probability = keep,
                             .seed = options_.seed,
                             .step = step,
-                            .first_element = range.begin};
+                            .first_element = range.begin,
+                            .state = state};
       adabelief_step(stream, s, gradient, scale, weight, part(moments_[0].values, range),
                      part(moments_[1].values, range), copy);
     } else {
@@ -79,12 +92,13 @@ void Optimizer::step(const std::vector<ArenaRange>& ranges) {
                           .keep_probability = keep,
                           .seed = options_.seed,
                           .step = step,
-                          .first_element = range.begin};
+                          .first_element = range.begin,
+                            .state = state};
       rmsprop_step(stream, s, gradient, scale, weight, part(moments_[0].values, range), copy);
     }
   }
   stream.weights_changed();
-  ++steps_;
+  if (state) count_update(stream, state);
 }
 
 }  // namespace diptych

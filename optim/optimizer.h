@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/optimizer_schedule/optimizer_schedule.h"
 #include "optim/param_arena.h"
 
 namespace diptych {
@@ -27,15 +28,22 @@ class Optimizer {
  public:
   Optimizer(ParamArena& arena, const OptimizerOptions& options);
 
-  // Applies the gradients in the arena to the given ranges (all parameters by default) and counts a
-  // step.
-  void step(const std::vector<ArenaRange>& ranges);
+  // Applies the gradients in the arena to the given ranges. On a device, nothing is written when a
+  // value of health, (n) f32 or undefined, is not finite; there the work can be recorded into a
+  // graph, because rate and step count live in device memory.
+  void apply(const std::vector<ArenaRange>& ranges, const Tensor& health = {});
+  // Counts a step on the host: after apply(), and after a replay of one that was applied.
+  void count() { ++steps_; }
 
-  void step() { step({{0, arena_.size()}}); }
+  // Both, for all parameters.
+  void step() {
+    apply({{0, arena_.size()}});
+    count();
+  }
 
   int64_t steps() const { return steps_; }
 
-  void set_steps(int64_t steps) { steps_ = steps; }
+  void set_steps(int64_t steps);
 
   // Flat moment buffers by name: "m" and "v" of AdaBelief, "v" of RMSprop. For checkpoints.
   struct Moment {
@@ -51,7 +59,9 @@ class Optimizer {
   // without bias correction AdaBelief's first steps are many rates long and all point the same way,
   // which drives a fresh decoder's sigmoids into saturation for good. The cosine cycle applies on
   // top when lr_dropout is on.
-  float current_rate() const;
+  float current_rate() const { return static_cast<float>(scheduled_rate(schedule(), steps_)); }
+
+  RateSchedule schedule() const;
   static constexpr float kSafeRate = 5e-5f;  // the original's fixed rate (spec training.md 5.1)
   static constexpr int64_t kRampSteps = 300;
 
@@ -59,6 +69,7 @@ class Optimizer {
   ParamArena& arena_;
   OptimizerOptions options_;
   std::vector<Moment> moments_;
+  std::shared_ptr<void> state_;  // OptimizerState in device memory; null on the cpu engine
   int64_t steps_ = 0;
 };
 

@@ -2,23 +2,14 @@
 // SPDX-License-Identifier: MIT
 #include "optim/param_arena.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "kernels/cast/cast.h"
+#include "kernels/fill/fill.h"
 
 namespace diptych {
 
 namespace {
 
 constexpr int64_t kAlign = 32;  // elements: 64 bytes of bf16, 128 of f32
-
-Tensor part_of(const Tensor& flat, ArenaRange range, Shape shape) {
-  auto* bytes = static_cast<unsigned char*>(flat.data());
-  return Tensor::wrap(flat.storage(),
-                      bytes + static_cast<size_t>(range.begin) * size_of(flat.dtype()), shape,
-                      flat.dtype());
-}
 
 }  // namespace
 
@@ -37,15 +28,15 @@ ParamArena::ParamArena(ParameterList list, DType compute)
   for (size_t i = 0; i < list_.size(); ++i) {
     Parameter& p = *list_[i].parameter;
     const Shape shape = p.master.shape();
-    Tensor master = part_of(weights_, ranges_[i], shape);
-    std::memcpy(master.data(), p.master.data(), p.master.bytes());
+    Tensor master = weights_.part(ranges_[i].begin, shape);
+    master.copy_from(p.master);
     master.set_needs_grad(true, true);
-    const Tensor gradient = part_of(gradients_, ranges_[i], shape);
+    const Tensor gradient = gradients_.part(ranges_[i].begin, shape);
     master.slot()->bind(gradient.storage(), gradient.data());
     p.master = master;
     p.compute = master;
     if (compute_ == DType::kBF16 && shape.rank() > 1) {  // biases are read as f32
-      p.compute = part_of(copies_, ranges_[i], shape);
+      p.compute = copies_.part(ranges_[i].begin, shape);
       p.compute.share_grad(master);
     }
   }
@@ -59,8 +50,8 @@ void ParamArena::begin_step() {
 void ParamArena::finish_gradients() {
   for (size_t i = 0; i < list_.size(); ++i) {
     if (list_[i].parameter->master.slot()->written()) continue;
-    std::fill(gradients_.as<float>() + ranges_[i].begin, gradients_.as<float>() + ranges_[i].end,
-              0.0f);
+    const int64_t size = ranges_[i].end - ranges_[i].begin;
+    fill(current_stream(), 0.0f, gradients_.part(ranges_[i].begin, {size}));
   }
 }
 

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "kernels/common/check.h"
+#include "tensor/device_pool.h"
 
 namespace diptych {
 
@@ -30,16 +31,6 @@ Pool& pool() {
 }
 
 // Four classes per power of two above 4 KiB: at most 25 % of a block is slack.
-size_t size_class(size_t bytes) {
-  size_t block = 64;
-  while (block < bytes && block < 4096) block *= 2;
-  if (block >= bytes) return block;
-  size_t power = 4096;
-  while (power * 2 < bytes) power *= 2;
-  const size_t step = power / 4;
-  return (bytes + step - 1) / step * step;
-}
-
 void* system_allocate(size_t block) {
   const size_t alignment = block >= kHugePage ? kHugePage : 64;
   const size_t rounded = (block + alignment - 1) / alignment * alignment;
@@ -50,7 +41,18 @@ void* system_allocate(size_t block) {
 
 }  // namespace
 
-std::shared_ptr<void> allocate(size_t bytes) {
+size_t size_class(size_t bytes) {
+  size_t block = 64;
+  while (block < bytes && block < 4096) block *= 2;
+  if (block >= bytes) return block;
+  size_t power = 4096;
+  while (power * 2 < bytes) power *= 2;
+  const size_t step = power / 4;
+  return (bytes + step - 1) / step * step;
+}
+
+std::shared_ptr<void> allocate(size_t bytes, Place place) {
+  if (place == Place::kDevice) return current_pool().allocate(bytes);
   const size_t block = size_class(bytes);
   Pool& p = pool();
   void* memory = nullptr;
@@ -84,17 +86,23 @@ std::shared_ptr<void> allocate(size_t bytes) {
           }};
 }
 
-AllocatorStats allocator_stats() {
+AllocatorStats allocator_stats(Place place) {
+  if (place == Place::kDevice) return device_stats();
   const std::lock_guard lock(pool().mutex);
   return pool().stats;
 }
 
-void reset_allocator_peak() {
+void reset_allocator_peak(Place place) {
+  if (place == Place::kDevice) {
+    device_stats().peak_bytes = device_stats().live_bytes;
+    return;
+  }
   const std::lock_guard lock(pool().mutex);
   pool().stats.peak_bytes = pool().stats.live_bytes;
 }
 
-void release_cached_memory() {
+void release_cached_memory(Place place) {
+  if (place == Place::kDevice) return current_pool().release_cached();
   const std::lock_guard lock(pool().mutex);
   for (auto& [block, list] : pool().free_blocks) {
     for (void* memory : list) std::free(memory);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/fill/fill.h"
 #include "tensor/profile.h"
 
 namespace diptych {
@@ -32,7 +33,7 @@ Tape& tape() {
 }  // namespace
 
 void record_output(Tensor& y, DType grad_dtype) {
-  y.slot_ = std::make_shared<GradSlot>(y.shape_, grad_dtype);
+  y.slot_ = std::make_shared<GradSlot>(y.shape_, grad_dtype, y.place_);
   y.needs_grad_ = true;
 }
 
@@ -71,8 +72,7 @@ void backward(std::span<const Tensor> roots) {
     const GradView seed = root.grad_view();
     DIPTYCH_CHECK(!seed.accumulate(), "backward: the root of shape ", root.shape(),
                   " was given twice");
-    dispatch_float(seed.dtype,
-                   [&]<class T>() { std::fill_n(seed.as<T>(), seed.shape.numel(), T(1.0f)); });
+    fill(current_stream(), 1.0f, seed);
   }
   std::vector<Record>& records = tape().records;
   const NoGrad no_grad;
@@ -81,7 +81,8 @@ void backward(std::span<const Tensor> roots) {
     records.pop_back();
     if (!r.slot->written()) continue;  // nothing downstream asked for it
     const OpTimer timer(r.op, r.scope, OpTimer::Pass::kBackward);
-    r.backward(Tensor::wrap(r.slot->storage(), r.slot->data(), r.shape, r.slot->dtype()));
+    r.backward(Tensor::wrap(r.slot->storage(), r.slot->data(), r.shape, r.slot->dtype(),
+                            r.slot->place()));
   }
 }
 

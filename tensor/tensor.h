@@ -1,6 +1,6 @@
-// Tensor: a cheap handle on shared storage with a shape, a dtype and a gradient slot. Copy shares,
-// clone() copies. Contiguous always: no strides. Const does not protect the data; ops never write
-// to their inputs.
+// Tensor: a cheap handle on shared storage with a shape, a dtype, a place (host or device memory) and
+// a gradient slot. Copy shares, clone() copies. Contiguous always: no strides. Const does not
+// protect the data; ops never write to their inputs.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -17,7 +17,7 @@ namespace diptych {
 // flat buffer.
 class GradSlot {
  public:
-  GradSlot(Shape shape, DType dtype) : shape_(shape), dtype_(dtype) {}
+  GradSlot(Shape shape, DType dtype, Place place) : shape_(shape), dtype_(dtype), place_(place) {}
 
   // Uses `data` (numel elements of dtype) as the gradient's memory for good.
   void bind(std::shared_ptr<void> storage, void* data);
@@ -40,9 +40,12 @@ class GradSlot {
 
   DType dtype() const { return dtype_; }
 
+  Place place() const { return place_; }
+
  private:
   Shape shape_;
   DType dtype_;
+  Place place_;
   std::shared_ptr<void> storage_;
   void* data_ = nullptr;
   bool written_ = false;
@@ -52,12 +55,15 @@ class GradSlot {
 class Tensor {
  public:
   Tensor() = default;
+  // Where current_stream() computes, unless a place is given.
   static Tensor empty(Shape shape, DType dtype = DType::kF32);
+  static Tensor empty(Shape shape, DType dtype, Place place);
   static Tensor full(Shape shape, float value, DType dtype = DType::kF32);
   // Copies values, rounding to dtype. Throws when the counts differ.
   static Tensor from(std::span<const float> values, Shape shape, DType dtype = DType::kF32);
   // A tensor on somebody else's memory, kept alive by `storage`.
-  static Tensor wrap(std::shared_ptr<void> storage, void* data, Shape shape, DType dtype);
+  static Tensor wrap(
+      std::shared_ptr<void> storage, void* data, Shape shape, DType dtype, Place place);
 
   bool defined() const { return data_ != nullptr; }
 
@@ -69,10 +75,14 @@ class Tensor {
 
   size_t bytes() const { return static_cast<size_t>(numel()) * size_of(dtype_); }
 
+  Place place() const { return place_; }
+
   void* data() const { return data_; }
 
+  // For the host to read and write: throws when the tensor is in device memory.
   template <class T>
   T* as() const {
+    need_host();
     return mut().as<T>();
   }
 
@@ -91,6 +101,13 @@ class Tensor {
   // Same data, no gradient: what is computed from it does not reach back.
   Tensor detach() const;
   Tensor clone() const;
+  // The elements from `first` on as a tensor of another shape, on the same storage, without
+  // gradient.
+  Tensor part(int64_t first, Shape shape) const;
+  // This tensor when it is there already, else a copy; waits for a device when it reads one.
+  Tensor to(Place place) const;
+  // Copies the values of one of the same shape and dtype, wherever either is.
+  void copy_from(const Tensor& other) const;
   std::vector<float> to_host() const;
   float item() const;  // the only element; throws when there are more
 
@@ -110,10 +127,13 @@ class Tensor {
 
  private:
   friend void record_output(Tensor& y, DType grad_dtype);
+  void need_host() const;
+
   std::shared_ptr<void> storage_;
   void* data_ = nullptr;
   Shape shape_;
   DType dtype_ = DType::kF32;
+  Place place_ = Place::kHost;
   std::shared_ptr<GradSlot> slot_;
   bool needs_grad_ = false;
 };

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/adabelief/adabelief.h"
 
+#include "kernels/adabelief/adabelief_cuda.h"
+
 namespace diptych {
 
 void adabelief_cpu(const AdaBeliefStep& step,  // adabelief_cpu.cpp
@@ -12,7 +14,11 @@ void adabelief_cpu(const AdaBeliefStep& step,  // adabelief_cpu.cpp
                    MutView v,
                    MutView copy);
 
-void adabelief_step([[maybe_unused]] Stream& stream,
+void adabelief_device(Stream& stream,  // adabelief_device.cpp
+    const AdaBeliefStep& step,
+    const AdaBeliefArrays& arrays);
+
+void adabelief_step(Stream& stream,
                     const AdaBeliefStep& step,
                     View gradient,
                     View gradient_scale,
@@ -40,6 +46,17 @@ void adabelief_step([[maybe_unused]] Stream& stream,
                 "adabelief_step: keep_probability = ", step.keep_probability,
                 ", expected in (0,1]");
   DIPTYCH_CHECK(step.first_element >= 0, "adabelief_step: first_element = ", step.first_element);
+  if (stream.on_device()) {
+    return adabelief_device(stream, step,
+                            {.gradient = gradient.as<float>(),
+                             .gradient_scale = static_cast<const float*>(gradient_scale.data),
+                             .state = step.state,
+                             .weight = weight.as<float>(),
+                             .m = m.as<float>(),
+                             .v = v.as<float>(),
+                             .copy = static_cast<bf16*>(copy.data),
+                             .count = shape.numel()});
+  }
   const float scale = gradient_scale.defined() ? *gradient_scale.as<float>() : 1.0f;
   adabelief_cpu(step, gradient, scale, weight, m, v, copy);
 }

@@ -16,6 +16,7 @@ namespace {
 __global__ void adabelief_naive_kernel(AdaBeliefRates rates,
                                        AdaBeliefArrays a,
                                        int64_t first_element) {
+  if (skipped(a.state)) return;
   const int64_t i = item_index();
   if (i >= a.count) return;
   const AdaBeliefRates r = current(rates, a.state);

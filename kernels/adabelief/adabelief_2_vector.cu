@@ -24,6 +24,7 @@ static_assert(Pack<float>::kSize == kPackElements);
 __global__ void adabelief_vector_kernel(AdaBeliefRates rates,
                                         AdaBeliefArrays a,
                                         int64_t first_block) {
+  if (skipped(a.state)) return;
   const int64_t warp = item_index() / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   const AdaBeliefRates r = current(rates, a.state);

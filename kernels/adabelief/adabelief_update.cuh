@@ -4,6 +4,7 @@
 
 #include "kernels/adabelief/adabelief_cuda.h"
 #include "kernels/adabelief/keep_mask.cuh"
+#include "kernels/common/cuda/optimizer_state.cuh"
 
 namespace diptych {
 

@@ -10,6 +10,9 @@ void blur_cpu(Stream& stream, View x, double sigma, GradView y);  // blur_cpu.cp
 void soft_mask_cpu(Stream& stream, View mask, double sigma, MutView y);
 void blur_out_cpu(Stream& stream, View target, View mask, double sigma, MutView y);
 
+void blur_device(Stream& stream, View x, double sigma, GradView y);  // blur_device.cpp
+void soft_mask_device(Stream& stream, View mask, double sigma, MutView y);
+
 namespace {
 
 void check(const char* op, View x, double sigma, View y) {
@@ -31,16 +34,19 @@ int blur_size(double sigma) {
 
 void blur_forward(Stream& stream, View x, double sigma, MutView y) {
   check("blur_forward", x, sigma, y);
+  if (stream.on_device()) return blur_device(stream, x, sigma, {y, GradMode::kOverwrite});
   blur_cpu(stream, x, sigma, {y, GradMode::kOverwrite});
 }
 
 void blur_backward(Stream& stream, View dy, double sigma, GradView dx) {
   check("blur_backward", dy, sigma, dx);
+  if (stream.on_device()) return blur_device(stream, dy, sigma, dx);
   blur_cpu(stream, dy, sigma, dx);
 }
 
 void soft_mask(Stream& stream, View mask, double sigma, MutView y) {
   check("soft_mask", mask, sigma, y);
+  if (stream.on_device()) return soft_mask_device(stream, mask, sigma, y);
   soft_mask_cpu(stream, mask, sigma, y);
 }
 
@@ -49,6 +55,8 @@ void blur_out(Stream& stream, View target, View mask, double sigma, MutView y) {
   const Shape& t = target.shape;
   DIPTYCH_CHECK((mask.shape == Shape{t[0], t[1], t[2], 1}) && mask.dtype == DType::kF32,
                 "blur_out: mask is ", mask, " for the target ", target, ", expected (N,H,W,1) f32");
+  DIPTYCH_CHECK(!stream.on_device(), "blur_out: has no kernel for engine ",
+                name_of(stream.engine()));
   blur_out_cpu(stream, target, mask, sigma, y);
 }
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/concat/concat.h"
 
+#include "kernels/concat/concat_cuda.h"
+
 namespace diptych {
 
 // concat_cpu.cpp: moves a matrix of `rows` rows and `width` elements between row pitches.
@@ -14,6 +16,15 @@ void copy_columns_cpu(View from,
                       int64_t rows,
                       int64_t width);
 void fill_zero_cpu(MutView y, int64_t first, int64_t count);
+
+void copy_columns_device(Stream& stream,  // concat_device.cpp
+                         View from,
+                         ConcatColumns of_from,
+                         GradView to,
+                         ConcatColumns of_to,
+                         int64_t rows,
+                         int64_t count);
+void fill_zero_device(Stream& stream, MutView y, int64_t first, int64_t count);
 
 namespace {
 
@@ -75,46 +86,64 @@ int64_t sample_size(const Shape& shape) {
   return size;
 }
 
+// Moves `count` columns of `rows` rows.
+void copy_columns(Stream& stream,
+                  View from,
+                  ConcatColumns of_from,
+                  GradView to,
+                  ConcatColumns of_to,
+                  int64_t rows,
+                  int64_t count) {
+  if (stream.on_device())
+    return copy_columns_device(stream, from, of_from, to, of_to, rows, count);
+  copy_columns_cpu(from, of_from.pitch, of_from.first, to, of_to.pitch, of_to.first, rows, count);
+}
+
+void fill_zero(Stream& stream, MutView y, int64_t first, int64_t count) {
+  if (stream.on_device()) return fill_zero_device(stream, y, first, count);
+  fill_zero_cpu(y, first, count);
+}
+
 GradView overwrite(MutView y) {
   return {y, GradMode::kOverwrite};
 }
 
 }  // namespace
 
-void concat_channels_forward([[maybe_unused]] Stream& stream, View a, View b, MutView y) {
+void concat_channels_forward(Stream& stream, View a, View b, MutView y) {
   check_join("concat_channels_forward", -1, a, b, y);
   const int64_t rows = rows_of(y.shape), ca = a.shape.last(), cb = b.shape.last();
-  copy_columns_cpu(a, ca, 0, overwrite(y), ca + cb, 0, rows, ca);
-  copy_columns_cpu(b, cb, 0, overwrite(y), ca + cb, ca, rows, cb);
+  copy_columns(stream, a, {ca, 0}, overwrite(y), {ca + cb, 0}, rows, ca);
+  copy_columns(stream, b, {cb, 0}, overwrite(y), {ca + cb, ca}, rows, cb);
 }
 
-void concat_channels_backward([[maybe_unused]] Stream& stream, View dy, GradView da, GradView db) {
+void concat_channels_backward(Stream& stream, View dy, GradView da, GradView db) {
   check_split("concat_channels_backward", -1, dy, da, db);
   const int64_t rows = rows_of(dy.shape), c = dy.shape.last();
   if (da.defined()) {
     const int64_t ca = da.shape.last();
-    copy_columns_cpu(dy, c, 0, da, ca, 0, rows, ca);
+    copy_columns(stream, dy, {c, 0}, da, {ca, 0}, rows, ca);
   }
   if (db.defined()) {
     const int64_t cb = db.shape.last();
-    copy_columns_cpu(dy, c, c - cb, db, cb, 0, rows, cb);
+    copy_columns(stream, dy, {c, c - cb}, db, {cb, 0}, rows, cb);
   }
 }
 
-void concat_batch_forward([[maybe_unused]] Stream& stream, View a, View b, MutView y) {
+void concat_batch_forward(Stream& stream, View a, View b, MutView y) {
   check_join("concat_batch_forward", 0, a, b, y);
   const int64_t na = a.shape.numel(), nb = b.shape.numel();
-  copy_columns_cpu(a, na, 0, overwrite(y), na + nb, 0, 1, na);
-  copy_columns_cpu(b, nb, 0, overwrite(y), na + nb, na, 1, nb);
+  copy_columns(stream, a, {na, 0}, overwrite(y), {na + nb, 0}, 1, na);
+  copy_columns(stream, b, {nb, 0}, overwrite(y), {na + nb, na}, 1, nb);
 }
 
-void concat_batch_backward([[maybe_unused]] Stream& stream, View dy, GradView da, GradView db) {
+void concat_batch_backward(Stream& stream, View dy, GradView da, GradView db) {
   check_split("concat_batch_backward", 0, dy, da, db);
   const int64_t all = dy.shape.numel();
   if (da.defined()) copy_columns_cpu(dy, all, 0, da, da.shape.numel(), 0, 1, da.shape.numel());
   if (db.defined()) {
     const int64_t nb = db.shape.numel();
-    copy_columns_cpu(dy, all, all - nb, db, nb, 0, 1, nb);
+    copy_columns(stream, dy, {all, all - nb}, db, {nb, 0}, 1, nb);
   }
 }
 
@@ -131,21 +160,21 @@ void check_slice(const char* op, View whole, View slice, int64_t first) {
 
 }  // namespace
 
-void slice_batch_forward([[maybe_unused]] Stream& stream, View x, int64_t first, MutView y) {
+void slice_batch_forward(Stream& stream, View x, int64_t first, MutView y) {
   check_slice("slice_batch_forward", x, y, first);
   const int64_t count = y.shape.numel();
-  copy_columns_cpu(x, x.shape.numel(), first * sample_size(x.shape), overwrite(y), count, 0, 1,
-                   count);
+  const ConcatColumns of_x = {x.shape.numel(), first * sample_size(x.shape)};
+  copy_columns(stream, x, of_x, overwrite(y), {count, 0}, 1, count);
 }
 
-void slice_batch_backward([[maybe_unused]] Stream& stream, View dy, int64_t first, GradView dx) {
+void slice_batch_backward(Stream& stream, View dy, int64_t first, GradView dx) {
   check_slice("slice_batch_backward", dx, dy, first);
   const int64_t count = dy.shape.numel(), all = dx.shape.numel();
   const int64_t begin = first * sample_size(dx.shape);
-  copy_columns_cpu(dy, count, 0, dx, all, begin, 1, count);
+  copy_columns(stream, dy, {count, 0}, dx, {all, begin}, 1, count);
   if (dx.accumulate()) return;
-  fill_zero_cpu(dx, 0, begin);
-  fill_zero_cpu(dx, begin + count, all - begin - count);
+  fill_zero(stream, dx, 0, begin);
+  fill_zero(stream, dx, begin + count, all - begin - count);
 }
 
 }  // namespace diptych

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/common/variants.h"
+#include "kernels/conv2d/conv2d_device.h"
 #include "kernels/conv2d/conv2d_epilogue.h"
 #include "kernels/conv2d/conv2d_variants.h"
 
@@ -142,6 +143,7 @@ void conv2d_forward(Stream& stream,
   if (epilogue.bias) check_tensor(op, "b", b, {problem.k}, DType::kF32);
   if (epilogue.residual) check_tensor(op, "residual", residual, problem.a_shape(), x.dtype);
   const Conv2dForwardArgs args = {problem, epilogue, x, w, b, residual, y};
+  if (stream.on_device()) return conv2d_forward_device(stream, args);
   pick(op, conv2d_forward_variants(), stream, args).run(stream, args);
 }
 
@@ -162,7 +164,9 @@ void conv2d_backward_epilogue(Stream& stream,
   DIPTYCH_CHECK(da.data != dy.data || !epilogue.depth_to_space, op,
                 ": da must not be dy when the epilogue moves elements; ", problem);
   if (db.defined()) check_tensor(op, "db", db, {problem.k}, DType::kF32);
-  conv2d_backward_epilogue_loops(stream, problem, epilogue, y, dy, da, db);
+  const auto run =
+      stream.on_device() ? conv2d_backward_epilogue_device : conv2d_backward_epilogue_loops;
+  run(stream, problem, epilogue, y, dy, da, db);
 }
 
 void conv2d_backward_data(
@@ -173,6 +177,7 @@ void conv2d_backward_data(
   check_tensor(op, "w", w, problem.w_shape(), da.dtype);
   check_tensor(op, "dx", dx, problem.x_shape(), da.dtype);
   const Conv2dBackwardDataArgs args = {problem, da, w, dx};
+  if (stream.on_device()) return conv2d_backward_data_device(stream, args);
   pick(op, conv2d_backward_data_variants(), stream, args).run(stream, args);
 }
 
@@ -184,6 +189,7 @@ void conv2d_backward_weight(
   check_tensor(op, "da", da, problem.a_shape(), x.dtype);
   check_tensor(op, "dw", dw, problem.w_shape(), DType::kF32);
   const Conv2dBackwardWeightArgs args = {problem, x, da, dw};
+  if (stream.on_device()) return conv2d_backward_weight_device(stream, args);
   pick(op, conv2d_backward_weight_variants(), stream, args).run(stream, args);
 }
 

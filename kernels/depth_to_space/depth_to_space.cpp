@@ -8,6 +8,9 @@ namespace diptych {
 void depth_to_space_cpu(View deep, GradView wide);
 void space_to_depth_cpu(View wide, GradView deep);
 
+void depth_to_space_device(Stream& stream, View deep, GradView wide);  // depth_to_space_device.cpp
+void space_to_depth_device(Stream& stream, View wide, GradView deep);
+
 namespace {
 
 void check(const char* op, const Shape& expected, View x, View y) {
@@ -29,23 +32,27 @@ Shape space_to_depth_shape(const Shape& x) {
   return {x[0], x[1] / 2, x[2] / 2, 4 * x[3]};
 }
 
-void depth_to_space_forward([[maybe_unused]] Stream& stream, View x, MutView y) {
+void depth_to_space_forward(Stream& stream, View x, MutView y) {
   check("depth_to_space_forward", depth_to_space_shape(x.shape), x, y);
+  if (stream.on_device()) return depth_to_space_device(stream, x, {y, GradMode::kOverwrite});
   depth_to_space_cpu(x, {y, GradMode::kOverwrite});
 }
 
-void depth_to_space_backward([[maybe_unused]] Stream& stream, View dy, GradView dx) {
+void depth_to_space_backward(Stream& stream, View dy, GradView dx) {
   check("depth_to_space_backward", space_to_depth_shape(dy.shape), dy, dx);
+  if (stream.on_device()) return space_to_depth_device(stream, dy, dx);
   space_to_depth_cpu(dy, dx);
 }
 
-void space_to_depth_forward([[maybe_unused]] Stream& stream, View x, MutView y) {
+void space_to_depth_forward(Stream& stream, View x, MutView y) {
   check("space_to_depth_forward", space_to_depth_shape(x.shape), x, y);
+  if (stream.on_device()) return space_to_depth_device(stream, x, {y, GradMode::kOverwrite});
   space_to_depth_cpu(x, {y, GradMode::kOverwrite});
 }
 
-void space_to_depth_backward([[maybe_unused]] Stream& stream, View dy, GradView dx) {
+void space_to_depth_backward(Stream& stream, View dy, GradView dx) {
   check("space_to_depth_backward", depth_to_space_shape(dy.shape), dy, dx);
+  if (stream.on_device()) return depth_to_space_device(stream, dy, dx);
   depth_to_space_cpu(dy, dx);
 }
 

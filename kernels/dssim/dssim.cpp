@@ -20,6 +20,20 @@ void dssim_backward_cpu(Stream& stream,
                         View dloss,
                         GradView dprediction);
 
+void dssim_device(Stream& stream,  // dssim_device.cpp
+                  const DssimProblem& problem,
+                  View target,
+                  View prediction,
+                  MutView loss,
+                  MutView saved);
+void dssim_backward_device(Stream& stream,
+                           const DssimProblem& problem,
+                           View target,
+                           View prediction,
+                           View saved,
+                           View dloss,
+                           GradView dprediction);
+
 namespace {
 
 void check(const char* op, const char* name, View v, const Shape& expected) {
@@ -63,7 +77,8 @@ void dssim_forward(Stream& stream,
   check("dssim_forward", "prediction", prediction, problem.x_shape());
   check("dssim_forward", "loss", loss, problem.loss_shape());
   if (saved.defined()) check("dssim_forward", "saved", saved, problem.saved_shape());
-  dssim_cpu(stream, problem, target, prediction, loss, saved);
+  const auto run = stream.on_device() ? dssim_device : dssim_cpu;
+  run(stream, problem, target, prediction, loss, saved);
 }
 
 void dssim_backward(Stream& stream,
@@ -79,7 +94,8 @@ void dssim_backward(Stream& stream,
   check("dssim_backward", "saved", saved, problem.saved_shape());
   check("dssim_backward", "dloss", dloss, problem.loss_shape());
   check("dssim_backward", "dprediction", dprediction, problem.x_shape());
-  dssim_backward_cpu(stream, problem, target, prediction, saved, dloss, dprediction);
+  const auto run = stream.on_device() ? dssim_backward_device : dssim_backward_cpu;
+  run(stream, problem, target, prediction, saved, dloss, dprediction);
 }
 
 }  // namespace diptych

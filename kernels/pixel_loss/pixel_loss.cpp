@@ -3,8 +3,24 @@
 #include "kernels/pixel_loss/pixel_loss.h"
 
 #include "kernels/pixel_loss/pixel_loss_cpu.h"
+#include "kernels/pixel_loss/pixel_loss_cuda.h"
 
 namespace diptych {
+
+void pixel_error_device(Stream& stream,  // pixel_loss_device.cpp
+                        PixelErrorPower power,
+                        View target,
+                        View prediction,
+                        View mask,
+                        MutView loss);
+void pixel_error_backward_device(Stream& stream,
+                                 PixelErrorPower power,
+                                 View target,
+                                 View prediction,
+                                 View mask,
+                                 View dloss,
+                                 GradView dprediction);
+void mul_mask_device(Stream& stream, View x, View mask, GradView y);
 
 namespace {
 
@@ -34,6 +50,38 @@ void check_error(const char* op, View target, View prediction, View mask, View l
   if (mask.defined()) check_mask(op, target, mask);
 }
 
+PixelErrorPower power_of(PixelError kind) {
+  return kind == PixelError::kSquared ? PixelErrorPower::kSquared : PixelErrorPower::kAbsolute;
+}
+
+void pixel_error(
+    Stream& stream, PixelError kind, View target, View prediction, View mask, MutView loss) {
+  if (!stream.on_device()) return pixel_error_cpu(stream, kind, target, prediction, mask, loss);
+  pixel_error_device(stream, power_of(kind), target, prediction, mask, loss);
+}
+
+void pixel_error_backward(Stream& stream,
+                          PixelError kind,
+                          View target,
+                          View prediction,
+                          View mask,
+                          View dloss,
+                          GradView dprediction) {
+  if (!stream.on_device())
+    return pixel_error_backward_cpu(kind, target, prediction, mask, dloss, dprediction);
+  pixel_error_backward_device(stream, power_of(kind), target, prediction, mask, dloss,
+                              dprediction);
+}
+
+void mul_mask(Stream& stream, View x, View mask, GradView y) {
+  if (!stream.on_device()) return mul_mask_cpu(x, mask, y);
+  mul_mask_device(stream, x, mask, y);
+}
+
+void needs_host(const char* op, const Stream& stream) {
+  DIPTYCH_CHECK(!stream.on_device(), op, ": has no kernel for engine ", name_of(stream.engine()));
+}
+
 void check_picture(const char* op, View x, View loss) {
   DIPTYCH_CHECK(x.shape.rank() == 4 && x.dtype == DType::kF32, op, ": expected (N,H,W,C) f32, got ",
                 x);
@@ -44,10 +92,10 @@ void check_picture(const char* op, View x, View loss) {
 
 void squared_error_forward(Stream& stream, View target, View prediction, View mask, MutView loss) {
   check_error("squared_error_forward", target, prediction, mask, loss);
-  pixel_error_cpu(stream, PixelError::kSquared, target, prediction, mask, loss);
+  pixel_error(stream, PixelError::kSquared, target, prediction, mask, loss);
 }
 
-void squared_error_backward([[maybe_unused]] Stream& stream,
+void squared_error_backward(Stream& stream,
                             View target,
                             View prediction,
                             View mask,
@@ -55,15 +103,15 @@ void squared_error_backward([[maybe_unused]] Stream& stream,
                             GradView dprediction) {
   check_error("squared_error_backward", target, prediction, mask, dloss);
   check_pair("squared_error_backward", target, dprediction);
-  pixel_error_backward_cpu(PixelError::kSquared, target, prediction, mask, dloss, dprediction);
+  pixel_error_backward(stream, PixelError::kSquared, target, prediction, mask, dloss, dprediction);
 }
 
 void absolute_error_forward(Stream& stream, View target, View prediction, View mask, MutView loss) {
   check_error("absolute_error_forward", target, prediction, mask, loss);
-  pixel_error_cpu(stream, PixelError::kAbsolute, target, prediction, mask, loss);
+  pixel_error(stream, PixelError::kAbsolute, target, prediction, mask, loss);
 }
 
-void absolute_error_backward([[maybe_unused]] Stream& stream,
+void absolute_error_backward(Stream& stream,
                              View target,
                              View prediction,
                              View mask,
@@ -71,50 +119,55 @@ void absolute_error_backward([[maybe_unused]] Stream& stream,
                              GradView dprediction) {
   check_error("absolute_error_backward", target, prediction, mask, dloss);
   check_pair("absolute_error_backward", target, dprediction);
-  pixel_error_backward_cpu(PixelError::kAbsolute, target, prediction, mask, dloss, dprediction);
+  pixel_error_backward(stream, PixelError::kAbsolute, target, prediction, mask, dloss, dprediction);
 }
 
-void mul_mask_forward([[maybe_unused]] Stream& stream, View x, View mask, MutView y) {
+void mul_mask_forward(Stream& stream, View x, View mask, MutView y) {
   check_pair("mul_mask_forward", x, y);
   check_mask("mul_mask_forward", x, mask);
-  mul_mask_cpu(x, mask, {y, GradMode::kOverwrite});
+  mul_mask(stream, x, mask, {y, GradMode::kOverwrite});
 }
 
-void mul_mask_backward([[maybe_unused]] Stream& stream, View dy, View mask, GradView dx) {
+void mul_mask_backward(Stream& stream, View dy, View mask, GradView dx) {
   check_pair("mul_mask_backward", dy, dx);
   check_mask("mul_mask_backward", dy, mask);
-  mul_mask_cpu(dy, mask, dx);
+  mul_mask(stream, dy, mask, dx);
 }
 
 void bce_logits_forward(Stream& stream, View logits, View labels, MutView loss) {
   check_pair("bce_logits_forward", logits, labels);
   check_loss("bce_logits_forward", logits, loss);
+  needs_host("bce_logits_forward", stream);
   bce_cpu(stream, logits, labels, 0, loss);
 }
 
 void bce_logits_forward(Stream& stream, View logits, float label, MutView loss) {
   check_pair("bce_logits_forward", logits, logits);
   check_loss("bce_logits_forward", logits, loss);
+  needs_host("bce_logits_forward", stream);
   bce_cpu(stream, logits, {}, label, loss);
 }
 
 void bce_logits_backward(
-    [[maybe_unused]] Stream& stream, View logits, View labels, View dloss, GradView dlogits) {
+    Stream& stream, View logits, View labels, View dloss, GradView dlogits) {
   check_pair("bce_logits_backward", logits, labels);
   check_pair("bce_logits_backward", logits, dlogits);
   check_loss("bce_logits_backward", logits, dloss);
+  needs_host("bce_logits_backward", stream);
   bce_backward_cpu(logits, labels, 0, dloss, dlogits);
 }
 
 void bce_logits_backward(
-    [[maybe_unused]] Stream& stream, View logits, float label, View dloss, GradView dlogits) {
+    Stream& stream, View logits, float label, View dloss, GradView dlogits) {
   check_pair("bce_logits_backward", logits, dlogits);
   check_loss("bce_logits_backward", logits, dloss);
+  needs_host("bce_logits_backward", stream);
   bce_backward_cpu(logits, {}, label, dloss, dlogits);
 }
 
 void total_variation_forward(Stream& stream, TotalVariation form, View x, MutView loss) {
   check_picture("total_variation_forward", x, loss);
+  needs_host("total_variation_forward", stream);
   total_variation_cpu(stream, form, x, loss);
 }
 
@@ -122,6 +175,7 @@ void total_variation_backward(
     Stream& stream, TotalVariation form, View x, View dloss, GradView dx) {
   check_picture("total_variation_backward", x, dloss);
   check_pair("total_variation_backward", x, dx);
+  needs_host("total_variation_backward", stream);
   total_variation_backward_cpu(stream, form, x, dloss, dx);
 }
 

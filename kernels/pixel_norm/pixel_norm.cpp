@@ -7,6 +7,12 @@ namespace diptych {
 void pixel_norm_cpu(View x, MutView y, MutView inverse_norm);  // pixel_norm_cpu.cpp
 void pixel_norm_backward_cpu(View x, View inverse_norm, View dy, GradView dx);
 
+void pixel_norm_device(Stream& stream,  // pixel_norm_device.cpp
+                       View x,
+                       MutView y,
+                       MutView inverse_norm);
+void pixel_norm_backward_device(Stream& stream, View x, View inverse_norm, View dy, GradView dx);
+
 namespace {
 
 void check(const char* op, View x, View other, View inverse_norm) {
@@ -19,16 +25,18 @@ void check(const char* op, View x, View other, View inverse_norm) {
 
 }  // namespace
 
-void pixel_norm_forward([[maybe_unused]] Stream& stream, View x, MutView y, MutView inverse_norm) {
+void pixel_norm_forward(Stream& stream, View x, MutView y, MutView inverse_norm) {
   check("pixel_norm_forward", x, y, inverse_norm);
+  if (stream.on_device()) return pixel_norm_device(stream, x, y, inverse_norm);
   pixel_norm_cpu(x, y, inverse_norm);
 }
 
 void pixel_norm_backward(
-    [[maybe_unused]] Stream& stream, View x, View inverse_norm, View dy, GradView dx) {
+    Stream& stream, View x, View inverse_norm, View dy, GradView dx) {
   check("pixel_norm_backward", x, dy, inverse_norm);
   check("pixel_norm_backward", x, dx, inverse_norm);
   DIPTYCH_CHECK(dx.data != x.data, "pixel_norm_backward: dx must not be x");
+  if (stream.on_device()) return pixel_norm_backward_device(stream, x, inverse_norm, dy, dx);
   pixel_norm_backward_cpu(x, inverse_norm, dy, dx);
 }
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/rmsprop/rmsprop.h"
 
+#include "kernels/rmsprop/rmsprop_cuda.h"
+
 namespace diptych {
 
 void rmsprop_cpu(const RmsPropStep& step,  // rmsprop_cpu.cpp
@@ -11,7 +13,11 @@ void rmsprop_cpu(const RmsPropStep& step,  // rmsprop_cpu.cpp
                  MutView v,
                  MutView copy);
 
-void rmsprop_step([[maybe_unused]] Stream& stream,
+void rmsprop_device(Stream& stream,  // rmsprop_device.cpp
+    const RmsPropStep& step,
+    const RmsPropArrays& arrays);
+
+void rmsprop_step(Stream& stream,
                   const RmsPropStep& step,
                   View gradient,
                   View gradient_scale,
@@ -35,6 +41,16 @@ void rmsprop_step([[maybe_unused]] Stream& stream,
   DIPTYCH_CHECK(step.keep_probability > 0 && step.keep_probability <= 1,
                 "rmsprop_step: keep_probability = ", step.keep_probability, ", expected in (0,1]");
   DIPTYCH_CHECK(step.first_element >= 0, "rmsprop_step: first_element = ", step.first_element);
+  if (stream.on_device()) {
+    return rmsprop_device(stream, step,
+                            {.gradient = gradient.as<float>(),
+                             .gradient_scale = static_cast<const float*>(gradient_scale.data),
+                             .state = step.state,
+                             .weight = weight.as<float>(),
+                             .v = v.as<float>(),
+                             .copy = static_cast<bf16*>(copy.data),
+                             .count = shape.numel()});
+  }
   const float scale = gradient_scale.defined() ? *gradient_scale.as<float>() : 1.0f;
   rmsprop_cpu(step, gradient, scale, weight, v, copy);
 }

@@ -13,6 +13,7 @@ namespace diptych {
 namespace {
 
 __global__ void rmsprop_naive_kernel(RmsPropRates rates, RmsPropArrays a, int64_t first_element) {
+  if (skipped(a.state)) return;
   const int64_t i = item_index();
   if (i >= a.count) return;
   const RmsPropRates r = current(rates, a.state);

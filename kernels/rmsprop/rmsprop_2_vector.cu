@@ -22,6 +22,7 @@ namespace {
 static_assert(Pack<float>::kSize == kPackElements);
 
 __global__ void rmsprop_vector_kernel(RmsPropRates rates, RmsPropArrays a, int64_t first_block) {
+  if (skipped(a.state)) return;
   const int64_t warp = item_index() / 32;
   const int lane = static_cast<int>(threadIdx.x % 32);
   const RmsPropRates r = current(rates, a.state);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/adabelief/keep_mask.cuh"
+#include "kernels/common/cuda/optimizer_state.cuh"
 #include "kernels/rmsprop/rmsprop_cuda.h"
 
 namespace diptych {

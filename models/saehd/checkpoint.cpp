@@ -107,9 +107,22 @@ void check_parameters(const Safetensors& file, const ParameterList& list) {
   }
 }
 
+// All tensors of a kind into a flat buffer of the arena's layout, in one transfer.
+void read_flat(const Safetensors& file,
+               const std::string& kind,
+               const ParamArena& arena,
+               const Tensor& flat) {
+  const Tensor values = flat.place() == Place::kHost ? flat : flat.to(Place::kHost);
+  for (size_t i = 0; i < arena.list().size(); ++i) {
+    const NamedParameter& p = arena.list()[i];
+    file.read(kind + "/" + p.name,
+              values.part(arena.range(i).begin, p.parameter->master.shape()).mut());
+  }
+  if (values.data() != flat.data()) flat.copy_from(values);
+}
+
 void read_weights(const Safetensors& file, ParamArena& arena) {
-  for (const NamedParameter& p : arena.list())
-    file.read("weight/" + p.name, p.parameter->master.mut());
+  read_flat(file, "weight", arena, arena.weights());
   arena.refresh_copies();
 }
 
@@ -134,23 +147,25 @@ SaehdConfig read_saehd_config(const Safetensors& file) {
 }
 
 void SaehdTrainer::save(const std::string& path, const Metadata& extra) const {
-  if (!all_finite(arena_->weights())) {
+  const Tensor weights = arena_->weights().to(Place::kHost);
+  if (!all_finite(weights)) {
     throw Error(str("iteration ", iteration(), ": the weights are not finite, so ", path,
                     " was not replaced. Go back to it with a lower learning rate"));
   }
   Metadata metadata = describe(options_, iteration());
   metadata.insert(extra.begin(), extra.end());
   std::vector<NamedView> tensors;
-  for (const NamedParameter& p : arena_->list())
-    tensors.push_back({"weight/" + p.name, p.parameter->master});
-  for (const Optimizer::Moment& moment : optimizer_->moments()) {
+  std::vector<Tensor> kept;  // host copies, while their views are written
+  const auto add = [&](const std::string& kind, const Tensor& flat) {
+    kept.push_back(flat.to(Place::kHost));
     for (size_t i = 0; i < arena_->list().size(); ++i) {
       const NamedParameter& p = arena_->list()[i];
-      const View view{moment.values.as<float>() + arena_->range(i).begin,
-                      p.parameter->master.shape(), DType::kF32};
-      tensors.push_back({moment.name + "/" + p.name, view});
+      tensors.push_back({kind + "/" + p.name,
+                         kept.back().part(arena_->range(i).begin, p.parameter->master.shape())});
     }
-  }
+  };
+  add("weight", weights);
+  for (const Optimizer::Moment& moment : optimizer_->moments()) add(moment.name, moment.values);
   save_safetensors(path, tensors, metadata);
 }
 
@@ -177,11 +192,7 @@ Metadata SaehdTrainer::load(const std::string& path) {
   const int64_t iteration = number_of(file, "iteration");
   read_weights(file, *arena_);
   for (const Optimizer::Moment& moment : optimizer_->moments()) {
-    for (size_t i = 0; same_optimizer && i < arena_->list().size(); ++i) {
-      const NamedParameter& p = arena_->list()[i];
-      file.read(moment.name + "/" + p.name, {moment.values.as<float>() + arena_->range(i).begin,
-                                             p.parameter->master.shape(), DType::kF32});
-    }
+    if (same_optimizer) read_flat(file, moment.name, *arena_, moment.values);
   }
   optimizer_->set_steps(iteration);
   return file.metadata();

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: MIT
 #include "models/saehd/decoder.h"
 
-#include <cstring>
-
 #include "kernels/add/add.h"
 #include "tensor/profile.h"
 #include "tensor/tape.h"
@@ -16,66 +14,50 @@ const char* const kUpscaleNames[] = {"upscale0", "upscale1", "upscale2", "upscal
 const char* const kResidualNames[] = {"res0", "res1", "res2", "res3"};
 const char* const kMaskNames[] = {"upscalem0", "upscalem1", "upscalem2", "upscalem3", "upscalem4"};
 
-// Bytes between two output filters of a (3,3,C) kernel, and of one tap.
-struct FilterBytes {
-  size_t tap, filter;
-};
-
-FilterBytes filter_bytes(const Tensor& w) {
-  const size_t tap = static_cast<size_t>(w.shape()[3]) * size_of(w.dtype());
-  return {tap, 9 * tap};
-}
-
 // The four heads of option d as one kernel: rows 0..2 the 1x1 head in the centre tap, rows 3..11
 // the three 3x3 heads. One convolution with 12 outputs instead of four with 3; the order is the one
 // depth_to_space expects.
 Tensor join_head_weights(const std::vector<nn::Conv2d>& heads) {
   const Tensor& first = heads[1].weight.compute;
-  const FilterBytes bytes = filter_bytes(first);
-  Tensor w = Tensor::full({12, 3, 3, first.shape()[3]}, 0.0f, first.dtype());
-  auto* out = static_cast<unsigned char*>(w.data());
-  const auto* centre = static_cast<const unsigned char*>(heads[0].weight.compute.data());
-  for (size_t k = 0; k < 3; ++k)
-    std::memcpy(out + k * bytes.filter + 4 * bytes.tap, centre + k * bytes.tap, bytes.tap);
-  for (size_t h = 1; h < 4; ++h) {
-    std::memcpy(out + 3 * h * bytes.filter, heads[h].weight.compute.data(), 3 * bytes.filter);
+  const int64_t c = first.shape()[3], filter = 9 * c, centre = 4 * c;  // elements
+  const Tensor w = Tensor::full({12, 3, 3, c}, 0.0f, first.dtype());
+  for (int64_t k = 0; k < 3; ++k)
+    w.part(k * filter + centre, {c}).copy_from(heads[0].weight.compute.part(k * c, {c}));
+  for (int64_t h = 1; h < 4; ++h) {
+    const Tensor& wide = heads[static_cast<size_t>(h)].weight.compute;
+    w.part(3 * h * filter, wide.shape()).copy_from(wide);
   }
   const Tensor w0 = heads[0].weight.compute, w1 = heads[1].weight.compute,
                w2 = heads[2].weight.compute, w3 = heads[3].weight.compute;
-  record_weight("join_heads", {&w0, &w1, &w2, &w3}, w, [=](const Tensor& dw) {  // (12,3,3,C) f32
+  Tensor joined = w;
+  record_weight("join_heads", {&w0, &w1, &w2, &w3}, joined, [=](const Tensor& dw) {  // (12,3,3,C)
     Stream& stream = current_stream();
-    const int64_t c = dw.shape()[3];
-    const auto rows = [&](int64_t filter, int64_t tap, Shape shape) {
-      return Tensor::wrap(dw.storage(), dw.as<float>() + (filter * 9 + tap) * c, shape,
-                          DType::kF32);
-    };
     const Tensor* wide[] = {&w1, &w2, &w3};
-    for (int h = 0; h < 3; ++h) {
+    for (int64_t h = 0; h < 3; ++h) {
       if (wide[h]->needs_grad())
-        add_scaled(stream, 1.0f, rows(3 + 3 * h, 0, {3, 3, 3, c}), wide[h]->grad_view());
+        add_scaled(stream, 1.0f, dw.part(3 * (h + 1) * filter, {3, 3, 3, c}),
+                   wide[h]->grad_view());
     }
     if (!w0.needs_grad()) return;
     const Tensor gathered = Tensor::empty({3, 1, 1, c});
-    for (int64_t k = 0; k < 3; ++k) {
-      std::memcpy(gathered.as<float>() + k * c, rows(k, 4, {c}).data(),
-                  static_cast<size_t>(c) * sizeof(float));
-    }
+    for (int64_t k = 0; k < 3; ++k)
+      gathered.part(k * c, {c}).copy_from(dw.part(k * filter + centre, {c}));
     add_scaled(stream, 1.0f, gathered, w0.grad_view());
   });
-  return w;
+  return joined;
 }
 
 Tensor join_head_biases(const std::vector<nn::Conv2d>& heads) {
   Tensor b = Tensor::empty({12});
-  for (size_t h = 0; h < 4; ++h)
-    std::memcpy(b.as<float>() + 3 * h, heads[h].bias.master.data(), 3 * sizeof(float));
+  for (int64_t h = 0; h < 4; ++h)
+    b.part(3 * h, {3}).copy_from(heads[static_cast<size_t>(h)].bias.master);
   const Tensor b0 = heads[0].bias.master, b1 = heads[1].bias.master, b2 = heads[2].bias.master,
                b3 = heads[3].bias.master;
   record("join_heads", {&b0, &b1, &b2, &b3}, b, [=](const Tensor& db) {
     const Tensor* biases[] = {&b0, &b1, &b2, &b3};
     for (int h = 0; h < 4; ++h) {
-      const Tensor part = Tensor::wrap(db.storage(), db.as<float>() + 3 * h, {3}, DType::kF32);
-      if (biases[h]->needs_grad()) add_scaled(current_stream(), 1.0f, part, biases[h]->grad_view());
+      if (biases[h]->needs_grad())
+        add_scaled(current_stream(), 1.0f, db.part(3 * h, {3}), biases[h]->grad_view());
     }
   });
   return b;

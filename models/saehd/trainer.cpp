@@ -3,9 +3,7 @@
 #include "models/saehd/trainer.h"
 
 #include <cmath>
-#include <cstring>
 
-#include "kernels/cast/cast.h"
 #include "nn/init.h"
 #include "tensor/ops.h"
 #include "tensor/profile.h"
@@ -14,36 +12,6 @@
 namespace diptych {
 
 namespace {
-
-Tensor copy_in(const View& view) {
-  const Tensor t = Tensor::empty(view.shape, view.dtype);
-  std::memcpy(t.data(), view.data, t.bytes());
-  return t;
-}
-
-// The network input: src and dst pictures after each other, in the compute dtype.
-Tensor join_inputs(const View& src, const View& dst, DType dtype) {
-  const Shape& s = src.shape;
-  const Tensor both = Tensor::empty({2 * s[0], s[1], s[2], s[3]}, dtype);
-  const size_t half = both.bytes() / 2;
-  auto* bytes = static_cast<unsigned char*>(both.data());
-  const MutView first{bytes, s, dtype}, second{bytes + half, s, dtype};
-  cast(current_stream(), src, first);
-  cast(current_stream(), dst, second);
-  return both;
-}
-
-void check_side(const char* name, const SaehdSide& side, const SaehdTrainOptions& options) {
-  const int64_t n = options.batch_size, r = options.network.resolution;
-  const Shape picture{n, r, r, 3}, mask{n, r, r, 1};
-  const bool eyes =
-      !options.loss.eyes_mouth_prio || (side.eyes_mouth.defined() && side.eyes_mouth.shape == mask);
-  DIPTYCH_CHECK(side.warped.shape == picture && side.target.shape == picture &&
-                    side.mask.shape == mask && eyes,
-                "SaehdTrainer: ", name, " batch: warped ", side.warped, ", target ", side.target,
-                ", mask ", side.mask, ", eyes_mouth ", side.eyes_mouth, "; expected pictures ",
-                picture, " and masks ", mask);
-}
 
 void check_finite(const SaehdStep& losses, int64_t iteration) {
   std::string bad;
@@ -63,49 +31,103 @@ void check_finite(const SaehdStep& losses, int64_t iteration) {
                   "learning rate, or look at these faces"));
 }
 
-}  // namespace
-
-SaehdTrainer::SaehdTrainer(const SaehdTrainOptions& options) : options_(options) {
+int checked_batch(const SaehdTrainOptions& options) {
   DIPTYCH_CHECK(options.batch_size >= 1, "SaehdTrainer: batch_size = ", options.batch_size,
                 ", expected 1 or more");
-  network_ = std::make_unique<Saehd>(options.network);
+  return options.batch_size;
+}
+
+}  // namespace
+
+SaehdTrainer::SaehdTrainer(const SaehdTrainOptions& options)
+    : options_(options),
+      network_(std::make_unique<Saehd>(options.network)),
+      batch_(checked_batch(options), options.network.resolution, options.loss.eyes_mouth_prio) {
   nn::initialise(network_->parameters(), options.seed);
   arena_ = std::make_unique<ParamArena>(network_->parameters(), options.dtype);
   optimizer_ = std::make_unique<Optimizer>(*arena_, options.optimizer);
+  health_ = Tensor::full({2 * int64_t{options.batch_size}}, 0.0f);
 }
 
-SaehdStep SaehdTrainer::forward_backward(const SaehdSide& src, const SaehdSide& dst) {
-  check_side("src", src, options_);
-  check_side("dst", dst, options_);
+void SaehdTrainer::compute_losses() {
   clear_tape();
   arena_->begin_step();
   const Saehd::Reconstruction out =
-      network_->reconstruct(join_inputs(src.warped, dst.warped, options_.dtype));
-  const auto side_loss = [&](const SaehdSide& side, const Tensor& picture, const Tensor& mask) {
-    const Tensor eyes = options_.loss.eyes_mouth_prio ? copy_in(side.eyes_mouth) : Tensor();
-    return reconstruction_loss(copy_in(side.target), picture, copy_in(side.mask), mask, eyes,
+      network_->reconstruct(cast(batch_.warped(), options_.dtype));
+  const auto side_loss = [&](const SaehdBatch::Side& side, const Tensor& picture,
+                             const Tensor& mask) {
+    return reconstruction_loss(side.target, picture, side.mask, mask, side.eyes_mouth,
                                options_.loss);
   };
-  const Tensor src_loss = side_loss(src, out.src, out.src_mask);
-  const Tensor dst_loss = side_loss(dst, out.dst, out.dst_mask);
-  SaehdStep losses{src_loss.to_host(), dst_loss.to_host()};
-  check_finite(losses, iteration() + 1);
-  const Tensor roots[] = {src_loss, dst_loss};
-  backward(
-      roots);  // seeds are ones: gradients of the sum over the batch, as the original takes them
+  losses_[0] = side_loss(batch_.src(), out.src, out.src_mask);
+  losses_[1] = side_loss(batch_.dst(), out.dst, out.dst_mask);
+  const int64_t n = options_.batch_size;
+  for (int64_t side = 0; side < 2; ++side)
+    health_.part(side * n, {n}).copy_from(losses_[side].detach());
+}
+
+// Seeds are ones: gradients of the sum over the batch, as the original takes them.
+void SaehdTrainer::compute_gradients() {
+  backward(losses_);
+  for (Tensor& loss : losses_) loss = Tensor();
   arena_->finish_gradients();
+}
+
+SaehdStep SaehdTrainer::read_losses() const {
+  const std::vector<float> values = health_.to_host();
+  const auto half = values.begin() + options_.batch_size;
+  SaehdStep losses{{values.begin(), half}, {half, values.end()}};
+  check_finite(losses, iteration() + 1);
   return losses;
 }
 
-SaehdStep SaehdTrainer::step(const SaehdSide& src, const SaehdSide& dst) {
-  SaehdStep losses = forward_backward(src, dst);
+SaehdStep SaehdTrainer::forward_backward(const SaehdSide& src, const SaehdSide& dst) {
+  batch_.load(src, dst);
+  compute_losses();
+  SaehdStep losses = read_losses();
+  compute_gradients();
+  return losses;
+}
+
+void SaehdTrainer::update() {
   const OpTimer timer("optimizer");
   if (options_.network.liae && !options_.random_warp) {
-    optimizer_->step(
-        arena_->ranges([](const std::string& name) { return name.rfind("inter_AB/", 0) != 0; }));
+    optimizer_->apply(
+        arena_->ranges([](const std::string& name) { return name.rfind("inter_AB/", 0) != 0; }),
+        health_);
   } else {
-    optimizer_->step();
+    optimizer_->apply({{0, arena_->size()}}, health_);
   }
+}
+
+// The whole step without a word from the host: a loss that is not finite closes the optimizer's
+// gate on the device, and the host finds it afterwards.
+void SaehdTrainer::step_on_device() {
+  const auto work = [this] {
+    compute_losses();
+    compute_gradients();
+    update();
+  };
+  if (!options_.graph || !warm_) {
+    work();
+  } else {
+    if (!graph_) graph_ = std::make_unique<StepGraph>(work);
+    graph_->run();
+  }
+  warm_ = true;
+}
+
+SaehdStep SaehdTrainer::step(const SaehdSide& src, const SaehdSide& dst) {
+  SaehdStep losses;
+  if (current_stream().on_device()) {
+    batch_.load(src, dst);
+    step_on_device();
+    losses = read_losses();
+  } else {
+    losses = forward_backward(src, dst);
+    update();
+  }
+  optimizer_->count();
   return losses;
 }
 

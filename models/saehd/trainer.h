@@ -1,5 +1,6 @@
 // SaehdTrainer: one SAEHD network with its optimizer and checkpoint. A run is a pure function of
-// options, data and seed.
+// options, data and seed. It computes on the engine of current_stream(), which must be the same
+// stream for all calls.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -8,10 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "models/saehd/batch.h"
 #include "models/saehd/losses.h"
 #include "models/saehd/saehd.h"
 #include "optim/optimizer.h"
 #include "tensor/safetensors.h"
+#include "tensor/step_graph.h"
 
 namespace diptych {
 
@@ -23,12 +26,7 @@ struct SaehdTrainOptions {
   bool random_warp = true;  // off: liae freezes inter_AB (spec training.md 4.1)
   DType dtype = DType::kF32;
   uint64_t seed = 1;
-};
-
-// Views of f32 NHWC data, batch_size samples each; eyes_mouth may be undefined when the term is
-// off.
-struct SaehdSide {
-  View warped, target, mask, eyes_mouth;
+  bool graph = true;  // on a device: the second step is recorded, it and later ones are replayed
 };
 
 struct SaehdStep {
@@ -65,10 +63,21 @@ class SaehdTrainer {
   Metadata load(const std::string& path);
 
  private:
+  void compute_losses();
+  void compute_gradients();
+  void update();
+  void step_on_device();
+  SaehdStep read_losses() const;
+
   SaehdTrainOptions options_;
   std::unique_ptr<Saehd> network_;
   std::unique_ptr<ParamArena> arena_;
   std::unique_ptr<Optimizer> optimizer_;
+  SaehdBatch batch_;
+  Tensor losses_[2];  // src, dst (n), of the step under way; roots of the backward pass
+  Tensor health_;     // (2n): both, in memory that does not move
+  std::unique_ptr<StepGraph> graph_;
+  bool warm_ = false;  // one step has run: workspaces have their size
 };
 
 // What a checkpoint says of its network, without loading it. Throws InputError when it is not a

@@ -61,9 +61,8 @@ Tensor slice_batch(const Tensor& x, int64_t begin, int64_t end) {
   DIPTYCH_CHECK(begin >= 0 && begin < end && end <= x.shape()[0], "slice_batch: [", begin, ',', end,
                 ") of ", x.shape());
   const Shape shape = with_batch(x.shape(), end - begin);
-  const size_t sample = x.bytes() / static_cast<size_t>(x.shape()[0]);
-  auto* data = static_cast<unsigned char*>(x.data()) + static_cast<size_t>(begin) * sample;
-  Tensor y = Tensor::wrap(x.storage(), data, shape, x.dtype());  // samples are contiguous: no copy
+  const int64_t sample = x.numel() / x.shape()[0];
+  Tensor y = x.part(begin * sample, shape);  // samples are contiguous: no copy
   record("slice_batch", {&x}, y, [=](const Tensor& dy) {
     slice_batch_backward(current_stream(), dy, begin, x.grad_view());
   });

@@ -230,7 +230,7 @@ TEST(RmsPropSim, DropoutDrawsAsTheCpuDoes) {
 
 // A captured graph replays its arguments: what changes lies in device memory.
 TEST(OptimizerSim, RateAndStepAreReadFromDeviceMemory) {
-  const OptimizerState now{.learning_rate = 0.02f, .step = 41};
+  const OptimizerState now{.learning_rate = 0.02f, .step = 41, .apply = 1};
   DeviceArray<OptimizerState> state(1, now);
   for (const auto run : kAdaBelief) {
     Arena a(261);
@@ -251,6 +251,27 @@ TEST(OptimizerSim, RateAndStepAreReadFromDeviceMemory) {
     options.learning_rate = now.learning_rate;
     options.step = now.step;
     expect_rmsprop(a, options, 1.0);
+  }
+}
+
+TEST(OptimizerSim, AClosedGateLeavesEverythingAsItIs) {
+  DeviceArray<OptimizerState> state(1, OptimizerState{.learning_rate = 1, .step = 0, .apply = 0});
+  for (const auto run : kAdaBelief) {
+    Arena a(261);
+    AdaBeliefArrays arrays = a.adabelief();
+    arrays.state = state.get();
+    run(nullptr, {}, arrays);
+    for (size_t i = 0; i < 261; ++i) {
+      EXPECT_EQ(a.w.fetch().get(i), a.w_values[i]);
+      EXPECT_EQ(a.v.fetch().get(i), a.v_values[i]);
+    }
+  }
+  for (const auto run : kRmsProp) {
+    Arena a(261);
+    RmsPropArrays arrays = a.rmsprop();
+    arrays.state = state.get();
+    run(nullptr, {}, arrays);
+    for (size_t i = 0; i < 261; ++i) EXPECT_EQ(a.w.fetch().get(i), a.w_values[i]);
   }
 }
 

@@ -9,7 +9,8 @@ namespace diptych {
 
 struct OptimizerState {
   float learning_rate;
-  uint32_t step;  // of the keep mask's draws
+  uint32_t step;   // steps done: of the schedule and of the keep mask's draws
+  uint32_t apply;  // 0: the update under way is skipped, nothing is written
 };
 
 }  // namespace diptych

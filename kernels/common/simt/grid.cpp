@@ -5,13 +5,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <thread>
 
 #include "kernels/common/simt/check_hooks.h"
 #include "kernels/common/simt/device_memory.h"
+#include "kernels/common/simt/launch_hooks.h"
 #include "kernels/common/simt/machine.h"
+#include "kernels/common/simt/recording.h"
 
 namespace diptych::simt {
 
@@ -91,6 +94,31 @@ void check_guards() {
     }
 }
 
+// The list keeps the arguments: the caller's are gone when it runs.
+void write_down(const Grid& g) {
+  constexpr size_t kAlign = 64;  // of tensor maps
+  const std::shared_ptr<void> params(
+      std::aligned_alloc(kAlign, (g.bytes + kAlign - 1) / kAlign * kAlign), std::free);
+  std::memcpy(params.get(), g.params, g.bytes);
+  Grid kept = g;
+  kept.params = params.get();
+  run_or_record([kept, params] { run_grid(kept); });
+}
+
+class Around {
+ public:
+  Around() {
+    if (launch_hooks().before) launch_hooks().before();
+  }
+
+  ~Around() {
+    if (launch_hooks().after) launch_hooks().after();
+  }
+
+  Around(const Around&) = delete;
+  Around& operator=(const Around&) = delete;
+};
+
 unsigned number_of(const char* variable, unsigned otherwise) {
   const char* const text = std::getenv(variable);
   return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : otherwise;
@@ -113,6 +141,8 @@ void run_grid(const Grid& g) {
   DIPTYCH_CHECK(n.x >= 1 && n.y >= 1 && n.z >= 1 && n.x <= 0x7fffffffu && n.y <= kMaxGridYZ &&
                     n.z <= kMaxGridYZ,
                 "launch: a grid of (", n.x, ",", n.y, ",", n.z, ") blocks");
+  if (recording()) return write_down(g);
+  const Around around;
   GridRun(g).run();
   check_guards();
 }
