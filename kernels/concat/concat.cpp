@@ -140,7 +140,10 @@ void concat_batch_forward(Stream& stream, View a, View b, MutView y) {
 void concat_batch_backward(Stream& stream, View dy, GradView da, GradView db) {
   check_split("concat_batch_backward", 0, dy, da, db);
   const int64_t all = dy.shape.numel();
-  if (da.defined()) copy_columns_cpu(dy, all, 0, da, da.shape.numel(), 0, 1, da.shape.numel());
+  if (da.defined()) {
+    const int64_t na = da.shape.numel();
+    copy_columns(stream, dy, {all, 0}, da, {na, 0}, 1, na);
+  }
   if (db.defined()) {
     const int64_t nb = db.shape.numel();
     copy_columns(stream, dy, {all, all - nb}, db, {nb, 0}, 1, nb);
