@@ -1,0 +1,71 @@
+// gemm on the GPU: the rungs in order, and the choice among them. No kernels.
+// SPDX-License-Identifier: MIT
+#include <string>
+
+#include "kernels/common/variants.h"
+#include "kernels/gemm/gemm_cuda.h"
+#include "kernels/gemm/gemm_rungs.cuh"
+
+namespace diptych {
+
+namespace {
+
+template <class Args>
+const GemmCudaRung<Args>& pick_rung(const char* pass,
+                                    std::span<const GemmCudaRung<Args>> rungs,
+                                    const Args& args,
+                                    int chip) {
+  if (!forced_variant(pass).empty()) return pick(pass, rungs, args, chip);
+  for (const GemmCudaRung<Args>& rung : rungs)
+    if (rung.accepts(args, chip) && rung.suits(args)) return rung;
+  throw Error(str(pass, ": too large for the GPU's kernels; ", args.problem));
+}
+
+}  // namespace
+
+std::span<const GemmCudaRung<DenseCudaForward>> dense_cuda_forward_rungs() {
+  static const GemmCudaRung<DenseCudaForward> rungs[] = {kDenseForwardMma, kDenseForwardStream,
+                                                         kDenseForwardTiled, kDenseForwardNaive};
+  return rungs;
+}
+
+std::span<const GemmCudaRung<DenseCudaBackwardData>> dense_cuda_backward_data_rungs() {
+  static const GemmCudaRung<DenseCudaBackwardData> rungs[] = {
+      kDenseBackwardDataMma, kDenseBackwardDataStream, kDenseBackwardDataTiled,
+      kDenseBackwardDataNaive};
+  return rungs;
+}
+
+std::span<const GemmCudaRung<DenseCudaBackwardWeight>> dense_cuda_backward_weight_rungs() {
+  static const GemmCudaRung<DenseCudaBackwardWeight> rungs[] = {
+      kDenseBackwardWeightMma, kDenseBackwardWeightStream, kDenseBackwardWeightTiled,
+      kDenseBackwardWeightNaive};
+  return rungs;
+}
+
+std::span<const GemmCudaRung<DenseCudaBackwardBias>> dense_cuda_backward_bias_rungs() {
+  static const GemmCudaRung<DenseCudaBackwardBias> rungs[] = {kDenseBackwardBiasStream,
+                                                              kDenseBackwardBiasNaive};
+  return rungs;
+}
+
+const GemmCudaRung<DenseCudaForward>& pick_gemm_cuda(const DenseCudaForward& args, int chip) {
+  return pick_rung("dense_forward", dense_cuda_forward_rungs(), args, chip);
+}
+
+const GemmCudaRung<DenseCudaBackwardData>& pick_gemm_cuda(const DenseCudaBackwardData& args,
+                                                          int chip) {
+  return pick_rung("dense_backward_data", dense_cuda_backward_data_rungs(), args, chip);
+}
+
+const GemmCudaRung<DenseCudaBackwardWeight>& pick_gemm_cuda(const DenseCudaBackwardWeight& args,
+                                                            int chip) {
+  return pick_rung("dense_backward_weight", dense_cuda_backward_weight_rungs(), args, chip);
+}
+
+const GemmCudaRung<DenseCudaBackwardBias>& pick_gemm_cuda(const DenseCudaBackwardBias& args,
+                                                          int chip) {
+  return pick_rung("dense_backward_bias", dense_cuda_backward_bias_rungs(), args, chip);
+}
+
+}  // namespace diptych
