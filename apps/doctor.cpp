@@ -23,6 +23,8 @@
 #include "faces/detect/dlib_detect.h"
 #include "faces/video/libav.h"
 #include "kernels/common/check.h"
+#include "kernels/common/device.h"
+#include "kernels/common/stream.h"
 
 namespace diptych {
 
@@ -173,6 +175,22 @@ void add_gpu(std::vector<Finding>& list) {
   }
 }
 
+void add_engines(std::vector<Finding>& list) {
+  if (device_engine() == Engine::kSim) {
+    list.push_back(good("engines", "cpu; sim (GPU code on this processor, to study it)"));
+    return;
+  }
+  const std::string trouble = device::trouble();
+  if (!trouble.empty()) {
+    list.push_back(note("engines", "cpu; " + trouble, "Training runs on the CPU"));
+    return;
+  }
+  const DeviceInfo& gpu = device::info();
+  list.push_back(good("engines", str("cpu; cuda on ", gpu.name, ", sm_", gpu.chip, ", ",
+                                     format_bytes(static_cast<double>(gpu.free_bytes)), " free of ",
+                                     format_bytes(static_cast<double>(gpu.total_bytes)))));
+}
+
 int doctor(const std::string& place) {
   const std::vector<Finding> findings = examine(place);
   int bad_count = 0;
@@ -196,6 +214,7 @@ std::vector<Finding> examine(const fs::path& place) {
   add_libraries(list);
   add_landmark_model(list);
   add_gpu(list);
+  add_engines(list);
   return list;
 }
 

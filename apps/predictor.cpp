@@ -3,6 +3,7 @@
 #include "apps/predictor.h"
 
 #include "apps/preview.h"
+#include "apps/train_data.h"
 #include "kernels/common/check.h"
 #include "kernels/common/parallel.h"
 
@@ -31,7 +32,7 @@ FaceType checkpoint_face_type(const Safetensors& checkpoint, FaceType fallback) 
 }
 
 SwapPredictor::SwapPredictor(const std::filesystem::path& checkpoint, const Settings& settings)
-    : stream_(Engine::kCpu, static_cast<int>(settings.integer("merge.threads"))) {
+    : stream_(engine_of(settings, "merge"), static_cast<int>(settings.integer("merge.threads"))) {
   std::error_code error;
   if (!std::filesystem::exists(checkpoint, error))
     throw InputError(checkpoint.string(), "there is no model yet", "Run diptych train first");
@@ -45,7 +46,7 @@ SwapPredictor::SwapPredictor(const std::filesystem::path& checkpoint, const Sett
 std::vector<Prediction> SwapPredictor::predict(const std::vector<cv::Mat>& crops) {
   const StreamGuard guard(stream_);
   set_parallel_threads(stream_.threads());  // OpenMP keeps the number per calling thread
-  const Saehd::Swap swap = network_->swap(to_tensor(crops));
+  const Saehd::Swap swap = network_->swap(to_tensor(crops).to(stream_.place()));
   std::vector<Prediction> predictions;
   for (size_t i = 0; i < crops.size(); ++i) {
     const auto n = static_cast<int64_t>(i);

@@ -7,8 +7,8 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include "kernels/cast/cast.h"
 #include "kernels/common/check.h"
+#include "tensor/ops.h"
 #include "tensor/tape.h"
 
 namespace diptych {
@@ -50,11 +50,9 @@ cv::Mat behind(const cv::Mat& picture, const cv::Mat& mask) {
   return picture.mul(weights) + paper.mul(cv::Scalar::all(1) - weights);
 }
 
-Tensor in_dtype(const Tensor& x, DType dtype) {
-  if (dtype == x.dtype()) return x;
-  const Tensor out = Tensor::empty(x.shape(), dtype);
-  cast(current_stream(), x, out);
-  return out;
+// Where the network computes, in its dtype.
+Tensor network_input(const std::vector<cv::Mat>& pictures, DType dtype) {
+  return cast(to_tensor(pictures).to(current_stream().place()), dtype);
 }
 
 }  // namespace
@@ -62,7 +60,8 @@ Tensor in_dtype(const Tensor& x, DType dtype) {
 Tensor to_tensor(const std::vector<cv::Mat>& pictures) {
   DIPTYCH_CHECK(!pictures.empty(), "to_tensor: no picture");
   const int side = pictures[0].rows;
-  const Tensor out = Tensor::empty({static_cast<int64_t>(pictures.size()), side, side, 3});
+  const Tensor out = Tensor::empty({static_cast<int64_t>(pictures.size()), side, side, 3},
+                                   DType::kF32, Place::kHost);
   float* to = out.as<float>();
   for (const cv::Mat& picture : pictures) {
     DIPTYCH_CHECK(picture.rows == side && picture.cols == side && picture.channels() == 3,
@@ -81,8 +80,8 @@ cv::Mat from_tensor(const Tensor& tensor, int64_t sample) {
                 "from_tensor: sample ", sample, " of ", s);
   cv::Mat out(static_cast<int>(s[1]), static_cast<int>(s[2]), CV_32FC(static_cast<int>(s[3])));
   const int64_t count = s[1] * s[2] * s[3];
-  std::memcpy(out.data, tensor.as<float>() + sample * count,
-              static_cast<size_t>(count) * sizeof(float));
+  const Tensor values = tensor.part(sample * count, {count}).to(Place::kHost);
+  std::memcpy(out.data, values.as<float>(), values.bytes());
   return out;
 }
 
@@ -126,8 +125,8 @@ Preview::Pictures Preview::render(const Saehd& network,
   std::vector<cv::Mat> both = pictures_of(src_);
   const std::vector<cv::Mat> dst = pictures_of(dst_);
   both.insert(both.end(), dst.begin(), dst.end());
-  const Saehd::Reconstruction seen = network.reconstruct(in_dtype(to_tensor(both), dtype));
-  const Saehd::Swap swap = network.swap(in_dtype(to_tensor(dst), dtype));
+  const Saehd::Reconstruction seen = network.reconstruct(network_input(both, dtype));
+  const Saehd::Swap swap = network.swap(network_input(dst, dtype));
   std::vector<std::vector<cv::Mat>> plain, masked;
   for (size_t i = 0; i < src_.size(); ++i) {
     const auto n = static_cast<int64_t>(i);

@@ -60,6 +60,7 @@ constexpr SettingKey hidden(SettingKey key) {
 
 constexpr std::string_view kExtract = "extract", kTrain = "train", kMerge = "merge";
 constexpr std::string_view kFaceTypes = "h mf f wf head";
+constexpr std::string_view kEngines = "auto cpu cuda cudnn sim";
 constexpr std::string_view kColourModes = "none rct lct mkl idt sot";
 constexpr double kSeedMax = 9007199254740992.0;  // 2^53: whole in TOML readers that use doubles
 
@@ -124,6 +125,11 @@ constexpr std::array kKeys = {
     number(kTrain, "target_iter", "0", 0, 100000000, "stop at this iteration; 0: go on"),
     number(kTrain, "seed", "1", 0, kSeedMax, "of weights and samples; same seed, same run"),
     choice(kTrain, "dtype", "f32", "f32 bf16", "number format of the computation"),
+    choice(kTrain,
+           "engine",
+           "auto",
+           kEngines,
+           "auto: a GPU if the program was built for it, else cpu; sim: GPU code on the CPU"),
     number(kTrain, "threads", "0", 0, 1024, "threads; 0: one per core"),
     choice(kTrain, "parity", "none", "none dfl", "dfl: repeat the original's sampling quirks"),
     hidden(number(kTrain, "save_every_iters", "0", 0, 1000000, "iterations between saves")),
@@ -159,6 +165,7 @@ constexpr std::array kKeys = {
            "ultrafast superfast veryfast faster fast medium slow slower veryslow",
            "speed of the encoder against size"),
     choice(kMerge, "dtype", "f32", "f32 bf16", "number format of the network"),
+    choice(kMerge, "engine", "auto", kEngines, "what computes the network, as in train"),
     number(kMerge, "threads", "0", 0, 1024, "threads; 0: one per core"),
     choice(kMerge, "parity", "none", "none dfl", "dfl: repeat the original's arithmetic"),
 };

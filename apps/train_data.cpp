@@ -6,13 +6,14 @@
 
 #include "apps/open_faceset.h"
 #include "kernels/common/check.h"
+#include "kernels/common/device.h"
 
 namespace diptych {
 
 namespace {
 
 bool steers_the_session_only(std::string_view name) {
-  return name == "threads" || name == "save_minutes" || name == "preview_every" ||
+  return name == "threads" || name == "engine" || name == "save_minutes" || name == "preview_every" ||
          name == "target_iter";
 }
 
@@ -21,6 +22,21 @@ int int_of(const Settings& settings, const char* name) {
 }
 
 }  // namespace
+
+Engine engine_of(const Settings& settings, const std::string& section) {
+  const std::string name = settings.word(section + ".engine");
+  if (name == "auto") {
+    const bool gpu = device_engine() == Engine::kCuda && device::trouble().empty();
+    return gpu ? Engine::kCuda : Engine::kCpu;
+  }
+  const Engine engine = engine_from(name);
+  try {
+    require_engine(engine);
+  } catch (const Error& e) {
+    throw InputError("--engine " + name, e.what(), "diptych doctor lists what runs here");
+  }
+  return engine;
+}
 
 SaehdTrainOptions train_options(const Settings& s) {
   SaehdTrainOptions o;

@@ -12,6 +12,10 @@
 
 namespace diptych {
 
+// The engine of a setting: auto takes a GPU when this program and this machine have one. Throws
+// InputError when the engine that was asked for cannot run here.
+Engine engine_of(const Settings& settings, const std::string& section);
+
 SaehdTrainOptions train_options(const Settings& settings);
 SampleOptions sample_options(const Settings& settings, Side side);
 

@@ -62,10 +62,14 @@ std::string faces_behind(const std::string& message,
 }  // namespace
 
 TrainSession::TrainSession(const Project& project, const TrainRequest& request)
-    : project_(project), request_(request), settings_(request_.settings) {
+    : stream_(engine_of(request.settings, "train"),
+              static_cast<int>(request.settings.integer("train.threads"))),
+      guard_(stream_),
+      project_(project),
+      request_(request),
+      settings_(request_.settings) {
   settings_.validate("settings");
   project.make_folders(request.run);
-  current_stream().set_threads(static_cast<int>(settings_.integer("train.threads")));
   const FaceType type = face_type_from(settings_.word("train.face_type"));
   src_faces_ = load_faces(project.faces(Side::kSrc), type);
   dst_faces_ = load_faces(project.faces(Side::kDst), type);
@@ -125,7 +129,7 @@ void TrainSession::announce() const {
   log(LogLevel::kInfo,
       str("faces: ", format_count(static_cast<int64_t>(src_faces_.size())), " src, ",
           format_count(static_cast<int64_t>(dst_faces_.size())), " dst; batch ",
-          trainer_->options().batch_size, ", ", name_of(trainer_->options().dtype), ", ",
+          trainer_->options().batch_size, ", ", name_of(trainer_->options().dtype), ", engine ", name_of(stream_.engine()), ", ",
           current_stream().threads(), " threads"));
 }
 

@@ -36,8 +36,9 @@ struct TrainResult {
 
 class TrainSession {
  public:
-  // Loads faces, model and history. Throws InputError: no faces, settings that do not fit the
-  // checkpoint, damaged checkpoint.
+  // Loads faces, model and history, and makes its stream the calling thread's for its lifetime.
+  // Throws InputError: no faces, settings that do not fit the checkpoint, damaged checkpoint, an
+  // engine that cannot run here.
   TrainSession(const Project& project, const TrainRequest& request);
 
   // Trains and saves at the end. A full disk ends it with an InputError; the checkpoint is then the
@@ -67,6 +68,9 @@ class TrainSession {
   bool due_for_save(Clock::time_point since) const;
   int64_t last_iteration() const;
 
+  // First: everything below lives where it computes.
+  Stream stream_;
+  StreamGuard guard_;
   const Project& project_;
   TrainRequest request_;
   const Settings& settings_;

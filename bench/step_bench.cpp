@@ -24,6 +24,7 @@ namespace {
 
 struct Settings {
   SaehdTrainOptions train;
+  Engine engine = Engine::kCpu;
   int threads = 1, steps = 10, warmup = 2;
   bool layers = false;
   std::string json;
@@ -36,6 +37,11 @@ Settings parse(int argc, char** argv) {
     const std::string key = argv[i];
     if (key == "--layers") {
       s.layers = true;
+      s.train.graph = false;  // a replay has no layers to time
+      continue;
+    }
+    if (key == "--eager") {
+      s.train.graph = false;
       continue;
     }
     DIPTYCH_CHECK(i + 1 < argc, "step_bench: ", key, " needs a value");
@@ -57,6 +63,8 @@ Settings parse(int argc, char** argv) {
       DIPTYCH_CHECK(value == "f32" || value == "bf16", "step_bench: --dtype ", value,
                     ", expected f32 or bf16");
       s.train.dtype = value == "f32" ? DType::kF32 : DType::kBF16;
+    } else if (key == "--engine") {
+      s.engine = engine_from(value);
     } else if (key == "--json") {
       s.json = value;
     } else {
@@ -93,7 +101,7 @@ void print_layers(int steps) {
 }
 
 int run(const Settings& s) {
-  Stream stream(Engine::kCpu, s.threads);
+  Stream stream(s.engine, s.threads);
   const StreamGuard guard(stream);
   SaehdTrainer trainer(s.train);
   const GoldenBatch batch(s.train.batch_size, s.train.network.resolution);
@@ -114,6 +122,8 @@ int run(const Settings& s) {
   getrusage(RUSAGE_SELF, &usage);
   const double ms = median(times), min = *std::min_element(times.begin(), times.end());
   const double peak = static_cast<double>(usage.ru_maxrss) / 1024;
+  const double device_peak =
+      static_cast<double>(allocator_stats(Place::kDevice).peak_bytes) / (1 << 20);
   std::printf(
       "%s %d batch %d %s threads %d: median %.1f ms, min %.1f ms, %.2f faces/s, peak %.0f MiB, "
       "loss %.4f\n",
@@ -124,7 +134,9 @@ int run(const Settings& s) {
     std::ofstream(s.json) << "{\"archi\":\"" << s.train.network.archi()
                           << "\",\"resolution\":" << s.train.network.resolution
                           << ",\"batch\":" << s.train.batch_size << ",\"dtype\":\""
-                          << name_of(s.train.dtype) << "\",\"threads\":" << s.threads
+                          << name_of(s.train.dtype) << "\",\"engine\":\"" << name_of(s.engine)
+                          << "\",\"graph\":" << (s.train.graph && s.engine != Engine::kCpu)
+                          << ",\"device_peak_mib\":" << device_peak << ",\"threads\":" << s.threads
                           << ",\"median_ms\":" << ms << ",\"min_ms\":" << min
                           << ",\"peak_mib\":" << peak << "}\n";
   }

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include "tensor/profile.h"
 
+#include "kernels/common/device.h"
+#include "tensor/tensor.h"
+
 namespace diptych {
 
 namespace {
@@ -53,6 +56,7 @@ OpTimer::OpTimer(const char* op, const std::string& scope, Pass pass) : pass_(pa
 
 OpTimer::~OpTimer() {
   if (!entry_) return;
+  if (current_stream().on_device()) device::wait(current_stream().cuda());  // the op, not its launch
   const std::chrono::duration<double, std::milli> elapsed =
       std::chrono::steady_clock::now() - start_;
   if (pass_ == Pass::kForward) {

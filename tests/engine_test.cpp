@@ -1,0 +1,233 @@
+// The device engine of this build (the emulator, or a GPU) against the cpu engine, and against
+// itself: eager and recorded, run through and resumed.
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "kernels/common/device.h"
+#include "kernels/common/variants.h"
+#include "models/saehd/trainer.h"
+#include "tensor/allocator.h"
+#include "tensor/ops.h"
+#include "tensor/tape.h"
+#include "tests/support/golden.h"
+
+namespace diptych {
+namespace {
+
+SaehdTrainOptions tiny(const std::string& archi, DType dtype = DType::kF32) {
+  SaehdTrainOptions options;
+  options.network.set_archi(archi);
+  options.network.resolution = 64;
+  options.network.ae_dims = 8;
+  options.network.e_dims = 2;
+  options.network.d_dims = 2;
+  options.network.d_mask_dims = 2;
+  options.batch_size = 1;
+  options.dtype = dtype;
+  return options;
+}
+
+// What a run leaves: losses of every step, and the weights.
+struct Outcome {
+  std::vector<float> losses, weights;
+};
+
+Outcome train(Engine engine, const SaehdTrainOptions& options, int steps) {
+  Stream stream(engine);
+  const StreamGuard guard(stream);
+  SaehdTrainer trainer(options);
+  const GoldenBatch batch(options.batch_size, options.network.resolution, true);
+  Outcome run;
+  for (int i = 0; i < steps; ++i) {
+    const SaehdStep step = trainer.step(batch.src(), batch.dst());
+    run.losses.push_back(step.src_loss[0]);
+    run.losses.push_back(step.dst_loss[0]);
+  }
+  check_guard_bands();
+  run.weights = trainer.arena().weights().to_host();
+  return run;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    largest = d <= largest ? largest : d;  // a NaN sticks
+  }
+  return largest;
+}
+
+class DeviceEngine : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!device::trouble().empty()) GTEST_SKIP() << device::trouble();
+  }
+};
+
+// Twenty steps at 5e-5. AdaBelief moves a weight by at most rate / sqrt(1 - beta2) = 32 rates a step
+// however small its gradient is, so where a gradient is rounding error, the two runs may walk apart
+// by as much; elsewhere they agree to the rounding of f32 sums. Both are stated: all weights within
+// 20 steps of 2 rates, all but 1 % within a hundredth of it; losses within 1e-4 of their value.
+void expect_parity(const std::string& archi) {
+  const Outcome cpu = train(Engine::kCpu, tiny(archi), 20);
+  const Outcome device = train(device_engine(), tiny(archi), 20);
+  for (size_t i = 0; i < cpu.losses.size(); ++i)
+    EXPECT_NEAR(device.losses[i], cpu.losses[i], 1e-4f * std::abs(cpu.losses[i])) << i;
+  const double bound = 20 * 2 * 5e-5;
+  EXPECT_LE(largest_difference(cpu.weights, device.weights), bound);
+  size_t far = 0;
+  for (size_t i = 0; i < cpu.weights.size(); ++i)
+    far += std::abs(cpu.weights[i] - device.weights[i]) > bound / 100;
+  EXPECT_LE(far, cpu.weights.size() / 100);
+}
+
+TEST_F(DeviceEngine, TwentyStepsOfDfUdAgreeWithTheCpu) {
+  expect_parity("df-ud");
+}
+
+TEST_F(DeviceEngine, TwentyStepsOfLiaeUdtAgreeWithTheCpu) {
+  expect_parity("liae-udt");
+}
+
+TEST_F(DeviceEngine, AReplayedGraphGivesTheSameBitsAsEagerExecution) {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    SaehdTrainOptions options = tiny("df-ud", dtype);
+    options.optimizer.lr_dropout = true;  // draws and rate change from step to step
+    options.optimizer.clip_norm = 1;
+    const Outcome graph = train(device_engine(), options, 5);
+    options.graph = false;
+    const Outcome eager = train(device_engine(), options, 5);
+    EXPECT_EQ(graph.losses, eager.losses);
+    EXPECT_EQ(graph.weights, eager.weights);
+  }
+}
+
+TEST_F(DeviceEngine, ALossThatIsNotFiniteLeavesTheWeightsAndTheCount) {
+  for (const bool graph : {false, true}) {
+    Stream stream(device_engine());
+    const StreamGuard guard(stream);
+    SaehdTrainOptions options = tiny("df");
+    options.graph = graph;
+    SaehdTrainer trainer(options);
+    const GoldenBatch good(1, 64);
+    for (int i = 0; i < 2; ++i) trainer.step(good.src(), good.dst());
+    const std::vector<float> before = trainer.arena().weights().to_host();
+    GoldenBatch bad(1, 64);
+    bad.poison_dst_target(0);
+    EXPECT_THROW(trainer.step(bad.src(), bad.dst()), Error);
+    EXPECT_EQ(trainer.arena().weights().to_host(), before);
+    EXPECT_EQ(trainer.iteration(), 2);
+    const SaehdStep after = trainer.step(good.src(), good.dst());
+    EXPECT_TRUE(std::isfinite(after.dst_loss[0]));
+    EXPECT_NE(trainer.arena().weights().to_host(), before);
+  }
+}
+
+TEST_F(DeviceEngine, ACheckpointGoesFromEngineToEngineAndResumesExactly) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "diptych_engine_test.safetensors").string();
+  const SaehdTrainOptions options = tiny("df-ud");
+  const GoldenBatch batch(1, 64);
+  std::vector<float> whole, on_device;
+  Stream stream(device_engine());
+  {
+    const StreamGuard guard(stream);
+    SaehdTrainer trainer(options);
+    for (int i = 0; i < 3; ++i) trainer.step(batch.src(), batch.dst());
+    trainer.save(path, {});
+    on_device = trainer.arena().weights().to_host();
+    for (int i = 0; i < 2; ++i) trainer.step(batch.src(), batch.dst());
+    whole = trainer.arena().weights().to_host();
+    SaehdTrainer resumed(options);
+    resumed.load(path);
+    for (int i = 0; i < 2; ++i) resumed.step(batch.src(), batch.dst());
+    EXPECT_EQ(resumed.arena().weights().to_host(), whole);
+  }
+  SaehdTrainer on_cpu(options);
+  on_cpu.load(path);
+  EXPECT_EQ(on_cpu.arena().weights().to_host(), on_device);
+  EXPECT_EQ(on_cpu.iteration(), 3);
+  std::filesystem::remove(path);
+  std::filesystem::remove(path + ".prev");
+}
+
+TEST_F(DeviceEngine, MemoryOfTheSecondStepIsTheMemoryOfTheFirst) {
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  SaehdTrainOptions options = tiny("df");
+  options.graph = false;
+  SaehdTrainer trainer(options);
+  const GoldenBatch batch(1, 64);
+  trainer.step(batch.src(), batch.dst());
+  const AllocatorStats before = allocator_stats(Place::kDevice);
+  for (int i = 0; i < 3; ++i) trainer.step(batch.src(), batch.dst());
+  const AllocatorStats after = allocator_stats(Place::kDevice);
+  EXPECT_EQ(after.live_bytes, before.live_bytes);
+  EXPECT_EQ(after.live_bytes + after.cached_bytes, before.live_bytes + before.cached_bytes);
+  EXPECT_GT(before.peak_bytes, before.live_bytes);
+}
+
+TEST_F(DeviceEngine, TheHostMayNotReadDeviceMemory) {
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  const Tensor t = Tensor::full({5}, 2.0f);
+  EXPECT_EQ(t.place(), Place::kDevice);
+  EXPECT_THROW(t.as<float>(), Error);
+  EXPECT_EQ(t.to_host(), std::vector<float>(5, 2.0f));
+}
+
+TEST_F(DeviceEngine, TransfersCannotBeRecorded) {
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  const Tensor t = Tensor::full({5}, 2.0f);
+  EXPECT_THROW(StepGraph([&] { t.to_host(); }), Error);
+  EXPECT_EQ(t.to_host(), std::vector<float>(5, 2.0f));  // and recording has ended
+}
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+TEST_F(DeviceEngine, AVariantThatDoesNotExistIsRefusedWithTheNamesThatDo) {
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  const Tensor x = Tensor::full({1, 8, 8, 3}, 1.0f), w = Tensor::full({4, 3, 3, 3}, 1.0f);
+  const ForceVariant force("conv2d_forward", "magic");
+  const std::string message = message_of([&] { conv2d(x, w, {}, {}, {}); });
+  EXPECT_NE(message.find("no variant is named magic"), std::string::npos) << message;
+  EXPECT_NE(message.find("naive"), std::string::npos) << message;
+}
+
+TEST_F(DeviceEngine, AVariantThatCannotDoTheProblemIsNotReplacedSilently) {
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  const Tensor x = Tensor::full({1, 8, 8, 3}, 1.0f), w = Tensor::full({4, 3, 3, 3}, 1.0f);
+  const ForceVariant force("conv2d_forward", "wgmma_128");  // bf16 only
+  const std::string message = message_of([&] { conv2d(x, w, {}, {}, {}); });
+  EXPECT_NE(message.find("wgmma_128"), std::string::npos) << message;
+  EXPECT_NE(message, "accepted");
+}
+
+TEST(Engines, AnUnknownNameIsRefusedWithTheNamesThatExist) {
+  const std::string message = message_of([] { engine_from("tpu"); });
+  EXPECT_EQ(message, "engine tpu does not exist; there are cpu, cuda, cudnn and sim");
+}
+
+TEST(Engines, AnEngineThatThisBuildLacksSaysWhatToDo) {
+  const Engine missing = device_engine() == Engine::kSim ? Engine::kCuda : Engine::kSim;
+  const std::string message = message_of([&] { const Stream stream(missing); });
+  EXPECT_NE(message.find("cmake --preset"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace diptych
