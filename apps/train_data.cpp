@@ -13,8 +13,8 @@ namespace diptych {
 namespace {
 
 bool steers_the_session_only(std::string_view name) {
-  return name == "threads" || name == "engine" || name == "save_minutes" || name == "preview_every" ||
-         name == "target_iter";
+  return name == "threads" || name == "engine" || name == "save_minutes" ||
+         name == "preview_every" || name == "target_iter";
 }
 
 int int_of(const Settings& settings, const char* name) {

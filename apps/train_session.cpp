@@ -129,8 +129,8 @@ void TrainSession::announce() const {
   log(LogLevel::kInfo,
       str("faces: ", format_count(static_cast<int64_t>(src_faces_.size())), " src, ",
           format_count(static_cast<int64_t>(dst_faces_.size())), " dst; batch ",
-          trainer_->options().batch_size, ", ", name_of(trainer_->options().dtype), ", engine ", name_of(stream_.engine()), ", ",
-          current_stream().threads(), " threads"));
+          trainer_->options().batch_size, ", ", name_of(trainer_->options().dtype), ", engine ",
+          name_of(stream_.engine()), ", ", current_stream().threads(), " threads"));
 }
 
 // Said before the work, not after the first quarter of an hour.

@@ -93,7 +93,7 @@ void Optimizer::apply(const std::vector<ArenaRange>& ranges, const Tensor& healt
                           .seed = options_.seed,
                           .step = step,
                           .first_element = range.begin,
-                            .state = state};
+                          .state = state};
       rmsprop_step(stream, s, gradient, scale, weight, part(moments_[0].values, range), copy);
     }
   }

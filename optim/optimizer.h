@@ -32,6 +32,7 @@ class Optimizer {
   // value of health, (n) f32 or undefined, is not finite; there the work can be recorded into a
   // graph, because rate and step count live in device memory.
   void apply(const std::vector<ArenaRange>& ranges, const Tensor& health = {});
+
   // Counts a step on the host: after apply(), and after a replay of one that was applied.
   void count() { ++steps_; }
 

@@ -86,8 +86,8 @@ std::shared_ptr<void> DevicePool::allocate(size_t bytes) {
       memory = device::allocate(block);
     }
     if (band) {
-      device::fill_bytes(current_stream().cuda(), static_cast<unsigned char*>(memory) + block - band,
-                         kBandByte, band);
+      device::fill_bytes(current_stream().cuda(),
+                         static_cast<unsigned char*>(memory) + block - band, kBandByte, band);
     }
   }
   count(block, true, cached);

@@ -56,7 +56,8 @@ OpTimer::OpTimer(const char* op, const std::string& scope, Pass pass) : pass_(pa
 
 OpTimer::~OpTimer() {
   if (!entry_) return;
-  if (current_stream().on_device()) device::wait(current_stream().cuda());  // the op, not its launch
+  if (current_stream().on_device())
+    device::wait(current_stream().cuda());  // the op, not its launch
   const std::chrono::duration<double, std::milli> elapsed =
       std::chrono::steady_clock::now() - start_;
   if (pass_ == Pass::kForward) {

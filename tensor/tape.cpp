@@ -81,8 +81,8 @@ void backward(std::span<const Tensor> roots) {
     records.pop_back();
     if (!r.slot->written()) continue;  // nothing downstream asked for it
     const OpTimer timer(r.op, r.scope, OpTimer::Pass::kBackward);
-    r.backward(Tensor::wrap(r.slot->storage(), r.slot->data(), r.shape, r.slot->dtype(),
-                            r.slot->place()));
+    r.backward(
+        Tensor::wrap(r.slot->storage(), r.slot->data(), r.shape, r.slot->dtype(), r.slot->place()));
   }
 }
 

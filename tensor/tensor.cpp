@@ -147,7 +147,8 @@ float Tensor::item() const {
 
 Tensor& Tensor::set_needs_grad(bool needs, bool master) {
   DIPTYCH_CHECK(defined(), "set_needs_grad: undefined tensor");
-  if (needs && !slot_) slot_ = std::make_shared<GradSlot>(shape_, master ? DType::kF32 : dtype_, place_);
+  if (needs && !slot_)
+    slot_ = std::make_shared<GradSlot>(shape_, master ? DType::kF32 : dtype_, place_);
   needs_grad_ = needs;
   return *this;
 }

@@ -1,5 +1,5 @@
-// Tensor: a cheap handle on shared storage with a shape, a dtype, a place (host or device memory) and
-// a gradient slot. Copy shares, clone() copies. Contiguous always: no strides. Const does not
+// Tensor: a cheap handle on shared storage with a shape, a dtype, a place (host or device memory)
+// and a gradient slot. Copy shares, clone() copies. Contiguous always: no strides. Const does not
 // protect the data; ops never write to their inputs.
 // SPDX-License-Identifier: MIT
 #pragma once

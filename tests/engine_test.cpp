@@ -69,10 +69,11 @@ class DeviceEngine : public ::testing::Test {
   }
 };
 
-// Twenty steps at 5e-5. AdaBelief moves a weight by at most rate / sqrt(1 - beta2) = 32 rates a step
-// however small its gradient is, so where a gradient is rounding error, the two runs may walk apart
-// by as much; elsewhere they agree to the rounding of f32 sums. Both are stated: all weights within
-// 20 steps of 2 rates, all but 1 % within a hundredth of it; losses within 1e-4 of their value.
+// Twenty steps at 5e-5. AdaBelief moves a weight by at most rate / sqrt(1 - beta2) = 32 rates a
+// step however small its gradient is, so where a gradient is rounding error, the two runs may walk
+// apart by as much; elsewhere they agree to the rounding of f32 sums. Both are stated: all weights
+// within 20 steps of 2 rates, all but 1 % within a hundredth of it; losses within 1e-4 of their
+// value.
 void expect_parity(const std::string& archi) {
   const Outcome cpu = train(Engine::kCpu, tiny(archi), 20);
   const Outcome device = train(device_engine(), tiny(archi), 20);

@@ -15,8 +15,8 @@ void adabelief_cpu(const AdaBeliefStep& step,  // adabelief_cpu.cpp
                    MutView copy);
 
 void adabelief_device(Stream& stream,  // adabelief_device.cpp
-    const AdaBeliefStep& step,
-    const AdaBeliefArrays& arrays);
+                      const AdaBeliefStep& step,
+                      const AdaBeliefArrays& arrays);
 
 void adabelief_step(Stream& stream,
                     const AdaBeliefStep& step,

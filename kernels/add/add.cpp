@@ -21,8 +21,7 @@ void add_forward(Stream& stream, View a, View b, MutView y) {
   add_cpu(a, b, y);
 }
 
-void affine_forward(
-    Stream& stream, float factor, float offset, View x, MutView y) {
+void affine_forward(Stream& stream, float factor, float offset, View x, MutView y) {
   DIPTYCH_CHECK(x.shape == y.shape && x.dtype == y.dtype, "affine_forward: x is ", x, ", y is ", y);
   if (stream.on_device()) return affine_device(stream, factor, offset, x, y);
   affine_cpu(factor, offset, x, y);

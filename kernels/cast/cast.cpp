@@ -4,7 +4,7 @@
 
 namespace diptych {
 
-void cast_cpu(View x, GradView y);  // cast_cpu.cpp
+void cast_cpu(View x, GradView y);                     // cast_cpu.cpp
 void cast_device(Stream& stream, View x, GradView y);  // cast_device.cpp
 
 void cast(Stream& stream, View x, MutView y) {

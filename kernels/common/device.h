@@ -18,7 +18,7 @@ namespace diptych {
 
 struct DeviceInfo {
   std::string name;
-  int chip = 0;             // compute capability times ten: 80, 86, 89, 90
+  int chip = 0;  // compute capability times ten: 80, 86, 89, 90
   int multiprocessors = 0;
   size_t total_bytes = 0, free_bytes = 0;
   int driver = 0, runtime = 0;  // CUDA versions, 1000 * major + 10 * minor; 0 on the emulator

@@ -94,8 +94,7 @@ void copy_columns(Stream& stream,
                   ConcatColumns of_to,
                   int64_t rows,
                   int64_t count) {
-  if (stream.on_device())
-    return copy_columns_device(stream, from, of_from, to, of_to, rows, count);
+  if (stream.on_device()) return copy_columns_device(stream, from, of_from, to, of_to, rows, count);
   copy_columns_cpu(from, of_from.pitch, of_from.first, to, of_to.pitch, of_to.first, rows, count);
 }
 

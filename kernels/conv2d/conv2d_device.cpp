@@ -1,9 +1,10 @@
 // conv2d on the device: which step runs.
 // SPDX-License-Identifier: MIT
+#include "kernels/conv2d/conv2d_device.h"
+
 #include "kernels/common/device.h"
 #include "kernels/common/stream.h"
 #include "kernels/conv2d/conv2d_cuda.h"
-#include "kernels/conv2d/conv2d_device.h"
 
 namespace diptych {
 

@@ -1,4 +1,5 @@
-// optimizer_schedule: one warp decides, one thread counts. A few hundred bytes: bound by the launch.
+// optimizer_schedule: one warp decides, one thread counts. A few hundred bytes: bound by the
+// launch.
 // SPDX-License-Identifier: MIT
 #include "kernels/common/simt/simt.h"
 #include "kernels/optimizer_schedule/optimizer_schedule_cuda.h"
@@ -13,7 +14,8 @@ __global__ void gate_update_kernel(RateSchedule schedule,
                                    int64_t count,
                                    OptimizerState* state) {
   bool finite = true;
-  for (int64_t i = threadIdx.x; i < count; i += 32) finite = finite && health[i] - health[i] == 0.0f;  // NaN for NaN and infinities
+  for (int64_t i = threadIdx.x; i < count; i += 32)
+    finite = finite && health[i] - health[i] == 0.0f;  // NaN for NaN and infinities
   const unsigned broken = __ballot_sync(0xffffffffu, !finite);
   if (threadIdx.x != 0) return;
   state->learning_rate = static_cast<float>(schedule_rate(schedule, state->step));

@@ -65,8 +65,8 @@ TEST_F(DeviceSchedule, FiniteHealthOpensTheGate) {
 }
 
 TEST_F(DeviceSchedule, OneBadValueAnywhereClosesIt) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     for (const size_t at : {0, 31, 32, 69}) {
       std::vector<float> health(70, 1.0f);
       health[at] = bad;

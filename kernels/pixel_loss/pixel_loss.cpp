@@ -69,8 +69,7 @@ void pixel_error_backward(Stream& stream,
                           GradView dprediction) {
   if (!stream.on_device())
     return pixel_error_backward_cpu(kind, target, prediction, mask, dloss, dprediction);
-  pixel_error_backward_device(stream, power_of(kind), target, prediction, mask, dloss,
-                              dprediction);
+  pixel_error_backward_device(stream, power_of(kind), target, prediction, mask, dloss, dprediction);
 }
 
 void mul_mask(Stream& stream, View x, View mask, GradView y) {
@@ -95,12 +94,8 @@ void squared_error_forward(Stream& stream, View target, View prediction, View ma
   pixel_error(stream, PixelError::kSquared, target, prediction, mask, loss);
 }
 
-void squared_error_backward(Stream& stream,
-                            View target,
-                            View prediction,
-                            View mask,
-                            View dloss,
-                            GradView dprediction) {
+void squared_error_backward(
+    Stream& stream, View target, View prediction, View mask, View dloss, GradView dprediction) {
   check_error("squared_error_backward", target, prediction, mask, dloss);
   check_pair("squared_error_backward", target, dprediction);
   pixel_error_backward(stream, PixelError::kSquared, target, prediction, mask, dloss, dprediction);
@@ -111,12 +106,8 @@ void absolute_error_forward(Stream& stream, View target, View prediction, View m
   pixel_error(stream, PixelError::kAbsolute, target, prediction, mask, loss);
 }
 
-void absolute_error_backward(Stream& stream,
-                             View target,
-                             View prediction,
-                             View mask,
-                             View dloss,
-                             GradView dprediction) {
+void absolute_error_backward(
+    Stream& stream, View target, View prediction, View mask, View dloss, GradView dprediction) {
   check_error("absolute_error_backward", target, prediction, mask, dloss);
   check_pair("absolute_error_backward", target, dprediction);
   pixel_error_backward(stream, PixelError::kAbsolute, target, prediction, mask, dloss, dprediction);
@@ -148,8 +139,7 @@ void bce_logits_forward(Stream& stream, View logits, float label, MutView loss) 
   bce_cpu(stream, logits, {}, label, loss);
 }
 
-void bce_logits_backward(
-    Stream& stream, View logits, View labels, View dloss, GradView dlogits) {
+void bce_logits_backward(Stream& stream, View logits, View labels, View dloss, GradView dlogits) {
   check_pair("bce_logits_backward", logits, labels);
   check_pair("bce_logits_backward", logits, dlogits);
   check_loss("bce_logits_backward", logits, dloss);
@@ -157,8 +147,7 @@ void bce_logits_backward(
   bce_backward_cpu(logits, labels, 0, dloss, dlogits);
 }
 
-void bce_logits_backward(
-    Stream& stream, View logits, float label, View dloss, GradView dlogits) {
+void bce_logits_backward(Stream& stream, View logits, float label, View dloss, GradView dlogits) {
   check_pair("bce_logits_backward", logits, dlogits);
   check_loss("bce_logits_backward", logits, dloss);
   needs_host("bce_logits_backward", stream);

@@ -31,8 +31,7 @@ void pixel_norm_forward(Stream& stream, View x, MutView y, MutView inverse_norm)
   pixel_norm_cpu(x, y, inverse_norm);
 }
 
-void pixel_norm_backward(
-    Stream& stream, View x, View inverse_norm, View dy, GradView dx) {
+void pixel_norm_backward(Stream& stream, View x, View inverse_norm, View dy, GradView dx) {
   check("pixel_norm_backward", x, dy, inverse_norm);
   check("pixel_norm_backward", x, dx, inverse_norm);
   DIPTYCH_CHECK(dx.data != x.data, "pixel_norm_backward: dx must not be x");

@@ -7,8 +7,7 @@ namespace diptych {
 
 namespace {
 
-void two_pass(
-    CudaStream stream, const RowsProblem& problem, View x, GradView y, void* workspace) {
+void two_pass(CudaStream stream, const RowsProblem& problem, View x, GradView y, void* workspace) {
   reduce_rows_two_pass_cuda(stream, problem, x, y, workspace);
 }
 

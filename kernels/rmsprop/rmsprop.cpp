@@ -14,8 +14,8 @@ void rmsprop_cpu(const RmsPropStep& step,  // rmsprop_cpu.cpp
                  MutView copy);
 
 void rmsprop_device(Stream& stream,  // rmsprop_device.cpp
-    const RmsPropStep& step,
-    const RmsPropArrays& arrays);
+                    const RmsPropStep& step,
+                    const RmsPropArrays& arrays);
 
 void rmsprop_step(Stream& stream,
                   const RmsPropStep& step,
@@ -43,13 +43,13 @@ void rmsprop_step(Stream& stream,
   DIPTYCH_CHECK(step.first_element >= 0, "rmsprop_step: first_element = ", step.first_element);
   if (stream.on_device()) {
     return rmsprop_device(stream, step,
-                            {.gradient = gradient.as<float>(),
-                             .gradient_scale = static_cast<const float*>(gradient_scale.data),
-                             .state = step.state,
-                             .weight = weight.as<float>(),
-                             .v = v.as<float>(),
-                             .copy = static_cast<bf16*>(copy.data),
-                             .count = shape.numel()});
+                          {.gradient = gradient.as<float>(),
+                           .gradient_scale = static_cast<const float*>(gradient_scale.data),
+                           .state = step.state,
+                           .weight = weight.as<float>(),
+                           .v = v.as<float>(),
+                           .copy = static_cast<bf16*>(copy.data),
+                           .count = shape.numel()});
   }
   const float scale = gradient_scale.defined() ? *gradient_scale.as<float>() : 1.0f;
   rmsprop_cpu(step, gradient, scale, weight, v, copy);

@@ -28,8 +28,8 @@ struct RmsPropStep {
   uint32_t stream = 0;        // tells optimizers of one run apart
   uint32_t step = 0;          // draws differ from step to step
   int64_t first_element = 0;  // position of element 0 of these views in the whole arena
-  // On a device: where learning_rate and step are read from instead, so that a recorded graph can be
-  // replayed, and whether to do anything at all.
+  // On a device: where learning_rate and step are read from instead, so that a recorded graph can
+  // be replayed, and whether to do anything at all.
   const OptimizerState* state = nullptr;
 };
 

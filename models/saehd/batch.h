@@ -39,7 +39,7 @@ class SaehdBatch {
 
   int n_, r_;
   bool eyes_mouth_;
-  Tensor values_;                // all of it, flat
+  Tensor values_;                 // all of it, flat
   std::shared_ptr<void> mirror_;  // of values_ on the host, when the host cannot write to it
   Tensor warped_;
   Side src_, dst_;

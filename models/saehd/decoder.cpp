@@ -35,8 +35,7 @@ Tensor join_head_weights(const std::vector<nn::Conv2d>& heads) {
     const Tensor* wide[] = {&w1, &w2, &w3};
     for (int64_t h = 0; h < 3; ++h) {
       if (wide[h]->needs_grad())
-        add_scaled(stream, 1.0f, dw.part(3 * (h + 1) * filter, {3, 3, 3, c}),
-                   wide[h]->grad_view());
+        add_scaled(stream, 1.0f, dw.part(3 * (h + 1) * filter, {3, 3, 3, c}), wide[h]->grad_view());
     }
     if (!w0.needs_grad()) return;
     const Tensor gathered = Tensor::empty({3, 1, 1, c});

@@ -52,8 +52,7 @@ SaehdTrainer::SaehdTrainer(const SaehdTrainOptions& options)
 void SaehdTrainer::compute_losses() {
   clear_tape();
   arena_->begin_step();
-  const Saehd::Reconstruction out =
-      network_->reconstruct(cast(batch_.warped(), options_.dtype));
+  const Saehd::Reconstruction out = network_->reconstruct(cast(batch_.warped(), options_.dtype));
   const auto side_loss = [&](const SaehdBatch::Side& side, const Tensor& picture,
                              const Tensor& mask) {
     return reconstruction_loss(side.target, picture, side.mask, mask, side.eyes_mouth,

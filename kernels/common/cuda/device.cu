@@ -1,7 +1,5 @@
 // The device of engine cuda: one GPU.
 // SPDX-License-Identifier: MIT
-#include "kernels/common/device.h"
-
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -9,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/common/check.h"
+#include "kernels/common/device.h"
 
 namespace diptych::device {
 

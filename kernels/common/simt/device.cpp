@@ -108,7 +108,7 @@ class Heap {
   std::mutex mutex_;
   unsigned char* base_ = nullptr;
   size_t size_, used_ = 0;
-  int open_ = 0;  // kernels and copies under way
+  int open_ = 0;                        // kernels and copies under way
   std::map<size_t, size_t> live_;       // offset -> bytes
   std::multimap<size_t, size_t> free_;  // bytes -> offset
 };
