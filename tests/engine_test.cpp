@@ -95,6 +95,44 @@ TEST_F(DeviceEngine, TwentyStepsOfLiaeUdtAgreeWithTheCpu) {
   expect_parity("liae-udt");
 }
 
+// Gradients of one step, tensor by tensor, relative to the largest of the tensor.
+double largest_relative_error(const SaehdTrainOptions& options, Engine engine, DType dtype) {
+  std::vector<std::vector<float>> gradients[2];
+  for (const int run : {0, 1}) {  // 0: the yardstick, f32 on the cpu
+    Stream stream(run == 0 ? Engine::kCpu : engine);
+    const StreamGuard guard(stream);
+    SaehdTrainOptions mine = options;
+    mine.dtype = run == 0 ? DType::kF32 : dtype;
+    SaehdTrainer trainer(mine);
+    const GoldenBatch batch(options.batch_size, options.network.resolution, true);
+    trainer.forward_backward(batch.src(), batch.dst());
+    for (const NamedParameter& p : trainer.arena().list())
+      gradients[run].push_back(p.parameter->master.grad().to_host());
+  }
+  double worst = 0;
+  for (size_t k = 0; k < gradients[0].size(); ++k) {
+    double scale = 0;
+    for (const float g : gradients[0][k]) scale = std::max(scale, std::abs(static_cast<double>(g)));
+    const double error = largest_difference(gradients[0][k], gradients[1][k]) / scale;
+    worst = error <= worst ? worst : error;
+  }
+  return worst;
+}
+
+// Wide enough for the tensor cores' kernels. bf16 keeps 8 bits: about forty layers of roundings of
+// 2^-9 add up to some per cent of a tensor's largest gradient, on either engine; the device must
+// not be worse than twice the cpu.
+TEST_F(DeviceEngine, Bf16GradientsAreAsNearToF32AsTheCpus) {
+  SaehdTrainOptions options = tiny("df-ud");
+  options.network.ae_dims = 32;
+  options.network.e_dims = options.network.d_dims = options.network.d_mask_dims = 16;
+  const double cpu = largest_relative_error(options, Engine::kCpu, DType::kBF16);
+  const double device = largest_relative_error(options, device_engine(), DType::kBF16);
+  EXPECT_GT(device, 0);
+  EXPECT_LE(device, 2 * cpu) << "cpu " << cpu;
+  EXPECT_LE(largest_relative_error(options, device_engine(), DType::kF32), 1e-4);
+}
+
 TEST_F(DeviceEngine, AReplayedGraphGivesTheSameBitsAsEagerExecution) {
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
     SaehdTrainOptions options = tiny("df-ud", dtype);

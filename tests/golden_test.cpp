@@ -5,6 +5,7 @@
 #include "tests/support/golden.h"
 
 #include <cmath>
+#include <cstdlib>
 
 #include <gtest/gtest.h>
 
@@ -21,15 +22,23 @@ std::vector<float> read(const Safetensors& file, const std::string& name) {
     ADD_FAILURE() << "the fixture has no " << name;
     return {};
   }
-  const Tensor t = Tensor::empty(it->second.shape);
+  const Tensor t = Tensor::empty(it->second.shape, DType::kF32, Place::kHost);
   file.read(name, t);
   return t.to_host();
+}
+
+// The engine under test: DIPTYCH_TEST_ENGINE, or cpu.
+Engine engine_under_test() {
+  const char* const name = std::getenv("DIPTYCH_TEST_ENGINE");
+  return name ? engine_from(name) : Engine::kCpu;
 }
 
 class Golden : public ::testing::TestWithParam<const char*> {
  protected:
   Golden()
-      : file_(Safetensors::open(std::string(DIPTYCH_SOURCE_DIR) + "/tests/golden/" + GetParam() +
+      : stream_(engine_under_test()),
+        guard_(stream_),
+        file_(Safetensors::open(std::string(DIPTYCH_SOURCE_DIR) + "/tests/golden/" + GetParam() +
                                 ".safetensors")) {
     const auto number = [&](const char* key) { return std::stoi(file_.metadata().at(key)); };
     options_.network.set_archi(file_.metadata().at("arch"));
@@ -49,7 +58,7 @@ class Golden : public ::testing::TestWithParam<const char*> {
       const Tensor& w = p.parameter->master;
       const std::vector<float> values =
           from_file_order(options_.network, p.name, w.shape(), read(file_, "w0/" + p.name));
-      std::copy(values.begin(), values.end(), w.as<float>());
+      w.copy_from(Tensor::from(values, w.shape()));
     }
     trainer->arena().refresh_copies();
     return trainer;
@@ -61,6 +70,8 @@ class Golden : public ::testing::TestWithParam<const char*> {
                            read(file_, name));
   }
 
+  Stream stream_;
+  StreamGuard guard_;
   Safetensors file_;
   SaehdTrainOptions options_;
 };
