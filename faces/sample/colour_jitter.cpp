@@ -12,13 +12,10 @@
 namespace diptych {
 
 ColourShift draw_colour_shift(RandomSource& random, double power, bool parity_dfl) {
+  if (!parity_dfl) return warp::draw_colour_shift(random, power);
   ColourShift shift;
-  if (parity_dfl) {
-    const int n = std::max(1, static_cast<int>(180 * power));
-    shift.hue = static_cast<float>(random.below(2 * n + 1) - n);
-  } else {
-    shift.hue = static_cast<float>(random.uniform(-180 * power, 180 * power));
-  }
+  const int n = std::max(1, static_cast<int>(180 * power));
+  shift.hue = static_cast<float>(random.below(2 * n + 1) - n);
   shift.saturation = static_cast<float>((random.uniform() - 0.5) * power);
   shift.value = static_cast<float>((random.uniform() - 0.5) * power);
   return shift;

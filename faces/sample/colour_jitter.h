@@ -5,13 +5,11 @@
 #include <opencv2/core.hpp>
 
 #include "faces/sample/random_source.h"
+#include "kernels/image_warp/warp_draws.h"
 
 namespace diptych {
 
-// Shifts in HSV: hue in degrees, saturation and value in [0,1] units.
-struct ColourShift {
-  float hue = 0, saturation = 0, value = 0;
-};
+using warp::ColourShift;
 
 // power a in [0, 1]: hue within +-180a degrees, saturation and value within +-a/2. The original
 // (parity_dfl) moves the hue by whole degrees, and by up to one however small a is.

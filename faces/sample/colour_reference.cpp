@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/common/check.h"
+#include "kernels/common/rng.h"
 
 namespace diptych {
 

@@ -6,22 +6,12 @@
 #include <opencv2/core.hpp>
 
 #include "faces/sample/random_source.h"
+#include "kernels/image_warp/warp_draws.h"
 
 namespace diptych {
 
-struct GeometryRange {
-  double rotation_degrees = 10;                 // +-
-  double scale_low = -0.15, scale_high = 0.15;  // s0, s1: scale in [1/(1 - s0), 1 + s1]
-  double shift = 0.05;                          // +- fraction of w
-  bool flip = false;                            // mirror with probability 0.4
-};
-
-struct Geometry {
-  double rotation_degrees = 0;      // counter-clockwise
-  double scale = 1;                 // > 1 enlarges
-  double shift_x = 0, shift_y = 0;  // fraction of w
-  bool flip = false;                // mirror columns after everything else
-};
+using warp::Geometry;
+using warp::GeometryRange;
 
 // Draws in the order of samples.md 2: rotation, scale, x, y, then the flip when it is enabled.
 Geometry draw_geometry(RandomSource& random, const GeometryRange& range);

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include <opencv2/imgproc.hpp>
-
-#include "faces/align/crop_matrix.h"
+#include "kernels/common/check.h"
+#include "kernels/image_warp/warp_position.h"
 
 namespace diptych {
 
@@ -17,20 +16,19 @@ constexpr int kParitySide = 64;  // the original warps smaller pictures at this 
 
 // Pixel of the result -> place before the affine map.
 struct InverseAffine {
-  float a, b, c, d, e, f;
+  float inverse[6];
   float last;  // of a mirrored row, or negative
 
   InverseAffine(const Geometry& geometry, int w) : last(geometry.flip ? w - 1.0f : -1.0f) {
-    const cv::Matx23d m = invert(affine_matrix(geometry, w));
-    a = static_cast<float>(m(0, 0)), b = static_cast<float>(m(0, 1));
-    c = static_cast<float>(m(0, 2)), d = static_cast<float>(m(1, 0));
-    e = static_cast<float>(m(1, 1)), f = static_cast<float>(m(1, 2));
+    warp::inverse_affine_of(geometry, w, inverse);
+    for (const float value : inverse)
+      DIPTYCH_CHECK(std::isfinite(value), "make_sample: the affine map of scale ", geometry.scale,
+                    " has no inverse");
   }
 
   cv::Point2f operator()(int column, int row) const {
-    const float x = last < 0 ? static_cast<float>(column) : last - static_cast<float>(column);
-    const float y = static_cast<float>(row);
-    return {a * x + b * y + c, d * x + e * y + f};
+    const warp::Position p = warp::affine_position(inverse, last, column, row);
+    return {p.x, p.y};
   }
 };
 

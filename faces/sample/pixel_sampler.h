@@ -10,6 +10,8 @@
 
 #include <opencv2/core.hpp>
 
+#include "kernels/image_warp/warp_position.h"
+
 namespace diptych {
 
 // A (w,w) picture of four floats per pixel (B, G, R, unused) with its border pixels repeated twice
@@ -36,22 +38,12 @@ namespace pixel_sampler {
 
 using Float4 __attribute__((vector_size(16))) = float;
 
-constexpr int kSteps = 1024;  // tabulated fractions of a pixel
+using warp::kSteps;
+using warp::split;
 
 // Weights of the four taps at the fraction k / kSteps: cubic convolution with a = -0.75, the kernel
 // of the original's INTER_CUBIC.
 const std::array<Float4, kSteps + 1>& cubic_weights();
-
-// Splits a position on an axis of w pixels into its pixel and fraction: p clamped to [-1, w], where
-// repeated borders have no further influence. Returns pixel in [-1, w - 1].
-inline int split(float p, int w, float& fraction) {
-  p = p > -1.0f ? p : -1.0f;  // also for NaN
-  p = p < static_cast<float>(w) ? p : static_cast<float>(w);
-  int i = static_cast<int>(p + 1.0f) - 1;
-  if (i > w - 1) i = w - 1;
-  fraction = p - static_cast<float>(i);
-  return i;
-}
 
 }  // namespace pixel_sampler
 
@@ -69,8 +61,8 @@ void sample_cubic(const PaddedPicture& picture, const Position& position, float*
       const cv::Point2f p = position(x, y);
       float fx, fy;
       const int i = pixel_sampler::split(p.x, w, fx), j = pixel_sampler::split(p.y, w, fy);
-      const Float4 wx = table[static_cast<size_t>(fx * pixel_sampler::kSteps + 0.5f)];
-      const Float4 wy = table[static_cast<size_t>(fy * pixel_sampler::kSteps + 0.5f)];
+      const Float4 wx = table[static_cast<size_t>(warp::cubic_step(fx))];
+      const Float4 wy = table[static_cast<size_t>(warp::cubic_step(fy))];
       // Taps start one pixel before (i, j), and the padding adds two.
       const float* tap = base + (j + 1) * stride + (i + 1) * 4;
       Float4 sum = {0, 0, 0, 0};

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/common/rng.h"
+#include "kernels/image_warp/warp_random.h"
 
 namespace diptych {
 
@@ -19,36 +19,21 @@ class RandomSource {
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
 };
 
-// What a stream of random numbers is used for. Every purpose of a side has its own stream.
-enum class SamplePurpose : uint32_t {
-  kGeometry,
-  kWarp,
-  kJitter,
-  kOrder,
-  kBinOrder,
-  kReferenceOrder,
-  kColourTransfer
-};
-
-// Stream number of a purpose on a side (0 src, 1 dst) for Rng.
-inline uint32_t sample_stream(int side, SamplePurpose purpose) {
-  return 0x5A000000u + static_cast<uint32_t>(side) * 256u + static_cast<uint32_t>(purpose);
-}
-
-// Numbers that are a pure function of (seed, side, purpose, sample number).
+// Numbers that are a pure function of (seed, side, purpose, sample number): the device draws the
+// same (kernels/image_warp).
 class SampleRandom final : public RandomSource {
  public:
   SampleRandom(uint64_t seed, int side, SamplePurpose purpose, uint64_t sample)
-      : rng_(seed, sample_stream(side, purpose), sample) {}
+      : random_(seed, side, purpose, sample) {}
 
-  double uniform() override { return rng_.uniform(); }
+  double uniform() override { return random_.uniform(); }
 
-  double normal() override { return rng_.normal(); }
+  double normal() override { return random_.normal(); }
 
-  int below(int n) override { return static_cast<int>(rng_.below(static_cast<uint32_t>(n))); }
+  int below(int n) override { return random_.below(n); }
 
  private:
-  Rng rng_;
+  warp::Random random_;
 };
 
 }  // namespace diptych

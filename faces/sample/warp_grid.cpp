@@ -2,78 +2,47 @@
 // SPDX-License-Identifier: MIT
 #include "faces/sample/warp_grid.h"
 
-#include <algorithm>
-#include <cmath>
-#include <numbers>
-
 #include <opencv2/imgproc.hpp>
 
 #include "kernels/common/check.h"
+#include "kernels/image_warp/warp_draws.h"
+#include "kernels/image_warp/warp_position.h"
 
 namespace diptych {
-
-namespace {
-
-constexpr double kNoiseCut = 2.5;   // deviations
-constexpr double kStrength = 0.24;  // of a cell, per block of noise
-
-// Normal within +-2.5 deviations, scaled to +-1.
-double cut_normal(RandomSource& random) {
-  double value = random.normal();
-  while (!(std::abs(value) <= kNoiseCut)) value = random.normal();
-  return value / kNoiseCut;
-}
-
-}  // namespace
 
 WarpGrid draw_warp_grid(RandomSource& random, int w, bool parity_dfl) {
   DIPTYCH_CHECK(w >= 16, "draw_warp_grid: a picture of ", w, " pixels; at least 16 are needed");
   WarpGrid grid;
   grid.w = w;
-  grid.cell = w / (2 << random.below(3));
-  grid.n = w / grid.cell + 1;
+  grid.cell = warp::draw_cell(random, w);
+  grid.n = warp::nodes_of(w, grid.cell);
   const int n = grid.n;
   grid.dx.assign(static_cast<size_t>(n * n), 0);
   grid.dy.assign(static_cast<size_t>(n * n), 0);
+  if (!parity_dfl) {
+    warp::draw_nodes(random, grid.cell, n, grid.dx.data(), grid.dy.data());
+    return grid;
+  }
   const auto at = [n](int i, int j) { return static_cast<size_t>(i * n + j); };
-  const auto add_block = [&](double strength, auto&& target) {
+  const auto add_block = [&](auto&& target) {
     for (int i = 1; i < n - 1; ++i) {
       for (int j = 1; j < n - 1; ++j)
-        target(i, j, static_cast<float>(strength * cut_normal(random)));
+        target(i, j) += static_cast<float>(warp::kStrength * grid.cell * warp::cut_normal(random));
     }
   };
-  if (parity_dfl) {
-    const double strength = kStrength * grid.cell;
-    add_block(strength, [&](int i, int j, float v) { grid.dx[at(i, j)] += v; });
-    add_block(strength, [&](int i, int j, float v) { grid.dx[at(j, i)] += v; });
-    for (int i = 0; i < n; ++i) {
-      for (int j = 0; j < n; ++j) grid.dy[at(i, j)] = grid.dx[at(j, i)];
-    }
-  } else {
-    const double strength = kStrength * std::numbers::sqrt2 * grid.cell;
-    add_block(strength, [&](int i, int j, float v) { grid.dx[at(i, j)] = v; });
-    add_block(strength, [&](int i, int j, float v) { grid.dy[at(i, j)] = v; });
+  add_block([&](int i, int j) -> float& { return grid.dx[at(i, j)]; });
+  add_block([&](int i, int j) -> float& { return grid.dx[at(j, i)]; });
+  for (int i = 0; i < n; ++i) {
+    for (int j = 0; j < n; ++j) grid.dy[at(i, j)] = grid.dx[at(j, i)];
   }
   return grid;
 }
 
 cv::Point2f warp_position(const WarpGrid& grid, float x, float y) {
-  const int n = grid.n;
-  const float per_pixel = static_cast<float>(n - 1) / static_cast<float>(grid.w);
-  const float last = static_cast<float>(n - 1);
-  const float u = std::clamp((x + 0.5f) * per_pixel, 0.0f, last);
-  const float v = std::clamp((y + 0.5f) * per_pixel, 0.0f, last);
-  const int j = std::min(static_cast<int>(u), n - 2);
-  const int i = std::min(static_cast<int>(v), n - 2);
-  const float s = u - static_cast<float>(j), t = v - static_cast<float>(i);
-  const auto blend = [&](const std::vector<float>& node) {
-    const float* top = node.data() + i * n + j;
-    const float* bottom = top + n;
-    const float upper = top[0] + s * (top[1] - top[0]);
-    const float lower = bottom[0] + s * (bottom[1] - bottom[0]);
-    return upper + t * (lower - upper);
-  };
-  return {x + blend(grid.dx), y + blend(grid.dy)};
+  const float per_pixel = static_cast<float>(grid.n - 1) / static_cast<float>(grid.w);
+  const warp::Position p =
+      warp::warped_position(grid.dx.data(), grid.dy.data(), grid.n, per_pixel, {x, y});
+  return {p.x, p.y};
 }
 
 WarpMaps warp_maps_parity(const WarpGrid& grid) {
