@@ -146,6 +146,58 @@ TEST_F(DeviceEngine, AReplayedGraphGivesTheSameBitsAsEagerExecution) {
   }
 }
 
+// The batch of `golden`, brought in by copies on the device.
+SaehdTrainer::Source source_of(const GoldenBatch& golden, const SaehdTrainOptions& options) {
+  SaehdBatch kept(options.batch_size, options.network.resolution, options.loss.eyes_mouth_prio);
+  kept.load(golden.src(), golden.dst());
+  return [kept](const SaehdBatch& batch) {
+    batch.warped().copy_from(kept.warped());
+    batch.src().target.copy_from(kept.src().target);
+    batch.src().mask.copy_from(kept.src().mask);
+    batch.dst().target.copy_from(kept.dst().target);
+    batch.dst().mask.copy_from(kept.dst().mask);
+  };
+}
+
+TEST_F(DeviceEngine, StepsFromASourceOnTheDeviceGiveTheSameBits) {
+  const SaehdTrainOptions options = tiny("df");
+  const Outcome stepped = train(device_engine(), options, 6);
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  SaehdTrainer trainer(options);
+  trainer.set_source(source_of(GoldenBatch(1, 64, true), options));
+  std::vector<float> losses;
+  for (int submitted = 0; submitted < 6 || trainer.in_flight() > 0;) {
+    if (submitted < 6) {
+      trainer.submit();
+      ++submitted;
+      if (submitted < 6 && trainer.in_flight() < 3) continue;
+    }
+    const SaehdStep step = trainer.collect();
+    losses.push_back(step.src_loss[0]);
+    losses.push_back(step.dst_loss[0]);
+  }
+  EXPECT_EQ(losses, stepped.losses);
+  EXPECT_EQ(trainer.arena().weights().to_host(), stepped.weights);
+  EXPECT_EQ(trainer.iteration(), 6);
+}
+
+TEST_F(DeviceEngine, AClosedGateShowsWhenItsStepIsCollected) {
+  const SaehdTrainOptions options = tiny("df");
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  SaehdTrainer trainer(options);
+  GoldenBatch bad(1, 64);
+  bad.poison_dst_target(0);
+  trainer.set_source(source_of(bad, options));
+  const std::vector<float> before = trainer.arena().weights().to_host();
+  for (int i = 0; i < 3; ++i) trainer.submit();
+  EXPECT_THROW(trainer.save("/nowhere", {}), Error);
+  for (int i = 0; i < 3; ++i) EXPECT_THROW(trainer.collect(), Error);
+  EXPECT_EQ(trainer.arena().weights().to_host(), before);
+  EXPECT_EQ(trainer.iteration(), 0);
+}
+
 TEST_F(DeviceEngine, ALossThatIsNotFiniteLeavesTheWeightsAndTheCount) {
   for (const bool graph : {false, true}) {
     Stream stream(device_engine());

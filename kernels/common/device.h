@@ -50,8 +50,27 @@ void copy(CudaStream stream, void* to, const void* from, size_t bytes);  // with
 void fill_bytes(CudaStream stream, void* to, unsigned char value, size_t bytes);
 void wait(CudaStream stream);
 
+// Like download, but returns at once: `to`, pinned memory, is filled when an Event recorded after
+// it has passed.
+void start_download(CudaStream stream, void* to, const void* from, size_t bytes);
+
 // Host memory that uploads and downloads move fastest; plain memory on the emulator.
 std::shared_ptr<void> pinned(size_t bytes);
+
+// A place in the stream's work that the host can wait for.
+class Event {
+ public:
+  Event();
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void record(CudaStream stream);
+  void wait();  // throws what went wrong in a kernel before it
+
+ private:
+  void* event_ = nullptr;
+};
 
 // Work recorded between begin() and end() runs at every launch(), with the arguments it was
 // recorded with, and not while it is recorded. Uploads, downloads and waits cannot be recorded:

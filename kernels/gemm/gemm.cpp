@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/common/variants.h"
+#include "kernels/gemm/gemm_device.h"
 #include "kernels/gemm/gemm_variants.h"
 
 namespace diptych {
@@ -95,6 +96,7 @@ void dense_forward(Stream& stream, View x, View w, View b, MutView y) {
                   ", expected ", Shape({problem.out}), " f32");
   }
   const DenseForwardArgs args = {problem, x, w, b, y};
+  if (stream.on_device()) return dense_forward_device(stream, args);
   pick(op, dense_forward_variants(), stream, args).run(stream, args);
 }
 
@@ -104,6 +106,7 @@ void dense_backward_data(Stream& stream, View dy, View w, GradView dx) {
   check_dtype(op, "w", w, dy.dtype);
   check_dtype(op, "dx", dx, dy.dtype);
   const DenseBackwardDataArgs args = {problem, dy, w, dx};
+  if (stream.on_device()) return dense_backward_data_device(stream, args);
   pick(op, dense_backward_data_variants(), stream, args).run(stream, args);
 }
 
@@ -113,15 +116,18 @@ void dense_backward_weight(Stream& stream, View x, View dy, GradView dw) {
   check_dtype(op, "dy", dy, x.dtype);
   check_dtype(op, "dw", dw, DType::kF32);
   const DenseBackwardWeightArgs args = {problem, x, dy, dw};
+  if (stream.on_device()) return dense_backward_weight_device(stream, args);
   pick(op, dense_backward_weight_variants(), stream, args).run(stream, args);
 }
 
 void dense_backward_bias(Stream& stream, View dy, GradView db) {
   const char* op = "dense_backward_bias";
   check_matrix(op, "dy", dy);
-  DIPTYCH_CHECK(stream.engine() == Engine::kCpu, op, ": needs the cpu engine");
   DIPTYCH_CHECK(db.defined() && db.shape == Shape({dy.shape[1]}) && db.dtype == DType::kF32, op,
                 ": db is ", db, ", expected ", Shape({dy.shape[1]}), " f32; dy ", dy);
+  checked_size(op, "dy", dy, 0);
+  checked_size(op, "dy", dy, 1);
+  if (stream.on_device()) return dense_backward_bias_device(stream, dy, db);
   const int64_t rows = dy.shape[0], columns = dy.shape[1];
   float* out = db.as<float>();
   dispatch_float(dy.dtype, [&]<class T>() {

@@ -147,6 +147,8 @@ SaehdConfig read_saehd_config(const Safetensors& file) {
 }
 
 void SaehdTrainer::save(const std::string& path, const Metadata& extra) const {
+  DIPTYCH_CHECK(in_flight() == 0, "SaehdTrainer::save: ", in_flight(),
+                " steps wait to be collected");
   const Tensor weights = arena_->weights().to(Place::kHost);
   if (!all_finite(weights)) {
     throw Error(str("iteration ", iteration(), ": the weights are not finite, so ", path,

@@ -72,8 +72,7 @@ void SaehdTrainer::compute_gradients() {
   arena_->finish_gradients();
 }
 
-SaehdStep SaehdTrainer::read_losses() const {
-  const std::vector<float> values = health_.to_host();
+SaehdStep SaehdTrainer::checked(std::vector<float> values) const {
   const auto half = values.begin() + options_.batch_size;
   SaehdStep losses{{values.begin(), half}, {half, values.end()}};
   check_finite(losses, iteration() + 1);
@@ -83,7 +82,7 @@ SaehdStep SaehdTrainer::read_losses() const {
 SaehdStep SaehdTrainer::forward_backward(const SaehdSide& src, const SaehdSide& dst) {
   batch_.load(src, dst);
   compute_losses();
-  SaehdStep losses = read_losses();
+  SaehdStep losses = checked(health_.to_host());
   compute_gradients();
   return losses;
 }
@@ -103,6 +102,7 @@ void SaehdTrainer::update() {
 // gate on the device, and the host finds it afterwards.
 void SaehdTrainer::step_on_device() {
   const auto work = [this] {
+    if (source_) source_(batch_);
     compute_losses();
     compute_gradients();
     update();
@@ -116,12 +116,47 @@ void SaehdTrainer::step_on_device() {
   warm_ = true;
 }
 
+void SaehdTrainer::set_source(Source source) {
+  DIPTYCH_CHECK(current_stream().on_device() && submitted_ == collected_,
+                "SaehdTrainer::set_source: needs a device engine and no step under way; ",
+                in_flight(), " are");
+  source_ = std::move(source);
+  graph_.reset();
+  while (slots_.size() < kInFlight) {
+    slots_.push_back(std::make_unique<Slot>());
+    slots_.back()->losses = device::pinned(health_.bytes());
+  }
+}
+
+void SaehdTrainer::submit() {
+  DIPTYCH_CHECK(source_ && in_flight() < kInFlight, "SaehdTrainer::submit: ",
+                source_ ? "too many steps wait to be collected" : "there is no source of samples");
+  step_on_device();
+  Slot& slot = *slots_[static_cast<size_t>(submitted_ % kInFlight)];
+  const CudaStream stream = current_stream().cuda();
+  device::start_download(stream, slot.losses.get(), health_.data(), health_.bytes());
+  slot.copied.record(stream);
+  ++submitted_;
+}
+
+SaehdStep SaehdTrainer::collect() {
+  DIPTYCH_CHECK(in_flight() > 0, "SaehdTrainer::collect: no step was submitted");
+  Slot& slot = *slots_[static_cast<size_t>(collected_ % kInFlight)];
+  slot.copied.wait();
+  ++collected_;
+  const auto* const values = static_cast<const float*>(slot.losses.get());
+  SaehdStep losses = checked({values, values + health_.numel()});
+  optimizer_->count();
+  return losses;
+}
+
 SaehdStep SaehdTrainer::step(const SaehdSide& src, const SaehdSide& dst) {
   SaehdStep losses;
+  DIPTYCH_CHECK(!source_, "SaehdTrainer::step: samples come from a source; use submit()");
   if (current_stream().on_device()) {
     batch_.load(src, dst);
     step_on_device();
-    losses = read_losses();
+    losses = checked(health_.to_host());
   } else {
     losses = forward_backward(src, dst);
     update();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +43,20 @@ class SaehdTrainer {
   // untouched.
   SaehdStep step(const SaehdSide& src, const SaehdSide& dst);
 
+  // On a device, steps without a word from the host: `source` writes the next samples into the
+  // batch with kernels alone and is recorded with the step. submit() starts a step; collect() waits
+  // for the oldest one submitted and returns its losses or throws as step() does: its update was
+  // then left out, and steps submitted after it have used the same weights. At most kInFlight steps
+  // may wait to be collected; save() wants none.
+  using Source = std::function<void(const SaehdBatch& batch)>;
+  void set_source(Source source);
+  void submit();
+  SaehdStep collect();
+
+  int in_flight() const { return static_cast<int>(submitted_ - collected_); }
+
+  static constexpr int kInFlight = 4;
+
   // Losses, predictions and gradients of one batch, without an update. For tests.
   SaehdStep forward_backward(const SaehdSide& src, const SaehdSide& dst);
 
@@ -67,7 +82,7 @@ class SaehdTrainer {
   void compute_gradients();
   void update();
   void step_on_device();
-  SaehdStep read_losses() const;
+  SaehdStep checked(std::vector<float> losses) const;
 
   SaehdTrainOptions options_;
   std::unique_ptr<Saehd> network_;
@@ -78,6 +93,15 @@ class SaehdTrainer {
   Tensor health_;     // (2n): both, in memory that does not move
   std::unique_ptr<StepGraph> graph_;
   bool warm_ = false;  // one step has run: workspaces have their size
+  Source source_;
+
+  struct Slot {
+    std::shared_ptr<void> losses;  // (2n) f32, pinned
+    device::Event copied;
+  };
+
+  std::vector<std::unique_ptr<Slot>> slots_;  // of submitted steps, in turn
+  int64_t submitted_ = 0, collected_ = 0;
 };
 
 // What a checkpoint says of its network, without loading it. Throws InputError when it is not a

@@ -124,6 +124,28 @@ void download(CudaStream stream, void* to, const void* from, size_t bytes) {
   check(cudaStreamSynchronize(native(stream)), "download");
 }
 
+void start_download(CudaStream stream, void* to, const void* from, size_t bytes) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, native(stream)), "start_download");
+}
+
+Event::Event() {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "Event");
+  event_ = event;
+}
+
+Event::~Event() {
+  cudaEventDestroy(static_cast<cudaEvent_t>(event_));
+}
+
+void Event::record(CudaStream stream) {
+  check(cudaEventRecord(static_cast<cudaEvent_t>(event_), native(stream)), "Event::record");
+}
+
+void Event::wait() {
+  check(cudaEventSynchronize(static_cast<cudaEvent_t>(event_)), "Event::wait");
+}
+
 void copy(CudaStream stream, void* to, const void* from, size_t bytes) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, native(stream)), "copy");
 }
