@@ -1,5 +1,6 @@
 // The real program: exit codes and messages for bad input, stopping, and being killed.
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -8,8 +9,10 @@
 
 #include <gtest/gtest.h>
 
+#include "apps/contact_sheet.h"
 #include "apps/metrics.h"
 #include "apps/test_project.h"
+#include "faces/image/image.h"
 #include "faces/image/test_folder.h"
 #include "tensor/safetensors.h"
 
@@ -201,6 +204,23 @@ TEST_F(Cli, UnlabelledPictureHasExitCodeOne) {
             0);
   EXPECT_EQ(run({"verify", path("sheet.png")}).exit_code, 1);
   EXPECT_EQ(run({"verify", path("nothing.png")}).exit_code, 2);
+}
+
+TEST_F(Cli, SheetsComeInTheOrderAskedFor) {
+  const Project project = make_project(folder / "p");
+  ASSERT_EQ(
+      run({"faces", "sheet", path("p"), "--side", "src", "--sort", "yaw", "-o", path("sheet.png")})
+          .exit_code,
+      0);
+  const Faceset faceset = Faceset::open(project.faces(Side::kSrc).string(), true);
+  std::vector<Face> faces = faceset.load_all(false);
+  std::stable_sort(faces.begin(), faces.end(),
+                   [](const Face& x, const Face& y) { return x.pose.yaw < y.pose.yaw; });
+  std::vector<int64_t> ids;
+  for (const Face& face : faces) ids.push_back(face.id);
+  ASSERT_NE(ids, faceset.ids());
+  const cv::Mat actual = read_image(folder / "sheet.png");
+  EXPECT_EQ(cv::norm(contact_sheet(faceset, ids, 12, 96), actual, cv::NORM_INF), 0);
 }
 
 // Waits until the checkpoint exists; the program is given up after a minute.

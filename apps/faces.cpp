@@ -5,6 +5,8 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <set>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
@@ -27,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct FacesArguments {
-  std::string target, side, path, sort = "id";
+  std::string target, side, path, sort;
   std::vector<std::string> ids;
   bool trash = false, all = false, json = false;
   int columns = 12, thumb = 96, count = 8;
@@ -120,7 +122,17 @@ void print_json(const std::vector<Row>& rows) {
   std::cout << list.dump(1) << "\n";
 }
 
+const std::vector<std::string> kOrders = {"id",  "frame", "name", "sharpness",
+                                          "yaw", "pitch", "loss"};
+
 void sort_rows(std::vector<Row>& rows, const std::string& by) {
+  if (by == "name") {
+    std::stable_sort(rows.begin(), rows.end(), [](const Row& x, const Row& y) {
+      return std::tie(x.face.source_name, x.face.frame_index) <
+             std::tie(y.face.source_name, y.face.frame_index);
+    });
+    return;
+  }
   const auto key = [&](const Row& row) {
     if (by == "sharpness") return row.face.sharpness;
     if (by == "yaw") return row.face.pose.yaw;
@@ -168,10 +180,25 @@ int undo(const FacesArguments& a) {
   return kExitOk;
 }
 
+// The ids in the order that --sort asks for; as they are without it.
+std::vector<int64_t> in_order(const FacesArguments& a,
+                              const Faceset& faceset,
+                              const std::vector<int64_t>& ids) {
+  if (a.sort.empty()) return ids;
+  const std::set<int64_t> wanted(ids.begin(), ids.end());
+  std::vector<Row> rows = read_rows(faceset, std::nullopt);
+  sort_rows(rows, a.sort);
+  std::vector<int64_t> ordered;
+  for (const Row& row : rows) {
+    if (wanted.count(row.face.id) != 0) ordered.push_back(row.face.id);
+  }
+  return ordered;
+}
+
 int sheet(const FacesArguments& a) {
   constexpr size_t kPerPage = 300;
   const Faceset faceset = open_faceset_to_read(faceset_path(a));
-  const std::vector<int64_t> ids = chosen_ids(a, faceset);
+  const std::vector<int64_t> ids = in_order(a, faceset, chosen_ids(a, faceset));
   if (ids.empty()) throw InputError(faceset.path(), "holds no such face", "Use --all");
   const fs::path out = a.path;
   for (size_t page = 0; page * kPerPage < ids.size(); ++page) {
@@ -285,6 +312,13 @@ CLI::App* add_sub(CLI::App& parent,
   return command;
 }
 
+void add_sort(CLI::App& command, FacesArguments& a, const std::string& usual) {
+  command
+      .add_option("--sort", a.sort,
+                  "id, frame, name, sharpness, yaw, pitch or loss (worst first) " + usual)
+      ->check(CLI::IsMember(kOrders));
+}
+
 void add_states(CLI::App& command, FacesArguments& a) {
   command.add_flag("--trash", a.trash, "faces in the trash");
   command.add_flag("--all", a.all, "active faces and trash");
@@ -304,13 +338,13 @@ void add_faces_command(CLI::App& app, CommandChoice& choice) {
   faces->require_subcommand(1);
   CLI::App* list = add_sub(*faces, choice, a, "list", "print a line per face", list_faces);
   add_states(*list, *a);
-  list->add_option("--sort", a->sort, "id, frame, sharpness, yaw, pitch or loss (worst first) [id]")
-      ->check(CLI::IsMember({"id", "frame", "sharpness", "yaw", "pitch", "loss"}));
+  add_sort(*list, *a, "[id]");
   list->add_flag("--json", a->json, "as JSON");
 
   CLI::App* picture = add_sub(*faces, choice, a, "sheet", "draw a contact sheet", sheet);
   add_ids(*picture, *a, false);
   add_states(*picture, *a);
+  add_sort(*picture, *a, "[frame]");
   picture->add_option("-o,--output", a->path, "picture to write")->required()->type_name("FILE");
   picture->add_option("--columns", a->columns, "faces in a row [12]")->check(CLI::Range(1, 100));
   picture->add_option("--thumb", a->thumb, "pixels of a thumbnail [96]")
