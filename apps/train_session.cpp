@@ -101,15 +101,36 @@ void TrainSession::load_checkpoint() {
 }
 
 void TrainSession::start_samplers(uint64_t next_src, uint64_t next_dst) {
-  const int threads = std::clamp(current_stream().threads() / 4, 1, 8);
   const auto batch = static_cast<int>(settings_.integer("train.batch_size"));
   const auto seed = static_cast<uint64_t>(settings_.integer("train.seed"));
-  const SampleOptions src = sample_options(settings_, Side::kSrc);
+  const SampleOptions src = sample_options(settings_, Side::kSrc),
+                      dst = sample_options(settings_, Side::kDst);
   const std::vector<Face> none;
-  src_sampler_ = std::make_unique<Sampler>(src_faces_, src.ct_mode == "none" ? none : dst_faces_,
-                                           src, batch, seed, 0, next_src, threads);
-  dst_sampler_ = std::make_unique<Sampler>(dst_faces_, none, sample_options(settings_, Side::kDst),
-                                           batch, seed, 1, next_dst, threads);
+  const std::vector<Face>& references = src.ct_mode == "none" ? none : dst_faces_;
+  const bool on_device = stream_.on_device() && settings_.on("train.device_sampler") &&
+                         DeviceSampler::supports(src) && DeviceSampler::supports(dst);
+  if (!on_device) {
+    const int threads = std::clamp(stream_.threads() / 4, 1, 8);
+    src_sampler_ =
+        std::make_unique<Sampler>(src_faces_, references, src, batch, seed, 0, next_src, threads);
+    dst_sampler_ =
+        std::make_unique<Sampler>(dst_faces_, none, dst, batch, seed, 1, next_dst, threads);
+    return;
+  }
+  src_on_device_ =
+      std::make_unique<DeviceSampler>(src_faces_, references, src, batch, seed, 0, next_src);
+  dst_on_device_ = std::make_unique<DeviceSampler>(dst_faces_, none, dst, batch, seed, 1, next_dst);
+  trainer_->set_source([this](const SaehdBatch& b) {
+    const Shape& both = b.warped().shape();
+    const Shape picture{both[0] / 2, both[1], both[2], 3};
+    const auto view = [](const Tensor& t) { return t.defined() ? t.mut() : MutView{}; };
+    const auto output = [&](int64_t first, const SaehdBatch::Side& side) {
+      return ImageWarpOutput{b.warped().part(first, picture), side.target, side.mask,
+                             view(side.eyes_mouth)};
+    };
+    src_on_device_->run(output(0, b.src()));
+    dst_on_device_->run(output(picture.numel(), b.dst()));
+  });
 }
 
 void TrainSession::store_settings() const {
@@ -152,15 +173,16 @@ int64_t TrainSession::last_iteration() const {
   return last;
 }
 
-SaehdStep TrainSession::checked_step(const SampleBatch& src, const SampleBatch& dst) {
+SaehdStep TrainSession::naming_faces(const std::function<SaehdStep()>& step,
+                                     const StepFaces& step_faces) {
   try {
-    return trainer_->step(side_of(src), side_of(dst));
+    return step();
   } catch (const InputError&) {
     throw;
   } catch (const Error& e) {
     const std::string message = e.what();
-    std::string faces = faces_behind(message, "src", src.face_ids);
-    const std::string dst_faces = faces_behind(message, "dst", dst.face_ids);
+    std::string faces = faces_behind(message, "src", step_faces.src);
+    const std::string dst_faces = faces_behind(message, "dst", step_faces.dst);
     if (!faces.empty() && !dst_faces.empty()) faces += "; ";
     faces += dst_faces;
     if (faces.empty()) throw;
@@ -174,7 +196,7 @@ SaehdStep TrainSession::checked_step(const SampleBatch& src, const SampleBatch& 
   }
 }
 
-void TrainSession::record(const SaehdStep& step, const SampleBatch& src, const SampleBatch& dst) {
+void TrainSession::record(const SaehdStep& step, const StepFaces& faces) {
   StepRecord r;
   r.iteration = trainer_->iteration();
   r.time = now_seconds();
@@ -182,16 +204,16 @@ void TrainSession::record(const SaehdStep& step, const SampleBatch& src, const S
   r.dst = mean_of(step.dst_loss);
   r.src_loss = step.src_loss;
   r.dst_loss = step.dst_loss;
-  r.src_faces = src.face_ids;
-  r.dst_faces = dst.face_ids;
+  r.src_faces = faces.src;
+  r.dst_faces = faces.dst;
   r.learning_rate = trainer_->optimizer().current_rate();
   r.wait_ms = wait_ms_;
   r.step_ms = step_ms_;
   r.total_ms = milliseconds(Clock::now() - last_step_);
   last_step_ = Clock::now();
   add_loss_point(history_, {r.iteration, static_cast<float>(r.src), static_cast<float>(r.dst)});
-  src_tally_.add(src.face_ids, step.src_loss);
-  dst_tally_.add(dst.face_ids, step.dst_loss);
+  src_tally_.add(faces.src, step.src_loss);
+  dst_tally_.add(faces.dst, step.dst_loss);
   or_save([&] { metrics_->write(r); });
 }
 
@@ -206,14 +228,50 @@ std::pair<double, double> TrainSession::recent_losses() const {
   return {src, dst};
 }
 
-void TrainSession::iterate(Progress& progress) {
+void TrainSession::step_from_host() {
   const auto start = Clock::now();
   const SampleBatch src = src_sampler_->next(), dst = dst_sampler_->next();
   const auto ready = Clock::now();
-  const SaehdStep step = checked_step(src, dst);
+  const StepFaces faces{src.face_ids, dst.face_ids};
+  const SaehdStep step =
+      naming_faces([&] { return trainer_->step(side_of(src), side_of(dst)); }, faces);
   wait_ms_ = milliseconds(ready - start);
   step_ms_ = milliseconds(Clock::now() - ready);
-  record(step, src, dst);
+  record(step, faces);
+}
+
+// One step is always under way while the host looks after the one before it.
+void TrainSession::submit_on_device() {
+  const int64_t last = last_iteration();
+  while (trainer_->in_flight() < 2 &&
+         (last == 0 || trainer_->iteration() + trainer_->in_flight() < last)) {
+    under_way_.push_back({src_on_device_->advance(), dst_on_device_->advance()});
+    trainer_->submit();
+  }
+}
+
+void TrainSession::collect_from_device() {
+  const auto start = Clock::now();
+  const SaehdStep step = naming_faces([&] { return trainer_->collect(); }, under_way_.front());
+  wait_ms_ = 0;
+  step_ms_ = milliseconds(Clock::now() - start);
+  const StepFaces faces = std::move(under_way_.front());
+  under_way_.pop_front();
+  record(step, faces);
+}
+
+// What was submitted has changed the weights: it belongs to what is saved and told.
+void TrainSession::drain() {
+  while (!under_way_.empty()) collect_from_device();
+}
+
+void TrainSession::iterate(Progress& progress) {
+  if (src_on_device_) {
+    submit_on_device();
+    collect_from_device();
+  } else {
+    step_from_host();
+  }
   const auto [src_mean, dst_mean] = recent_losses();
   const int64_t last = last_iteration();
   progress.update(trainer_->iteration(),
@@ -236,9 +294,13 @@ void TrainSession::draw_pictures() {
 }
 
 void TrainSession::save() {
+  drain();
   Metadata extra = remembered_settings(settings_);
-  extra["src_next_sample"] = std::to_string(src_sampler_->next_sample());
-  extra["dst_next_sample"] = std::to_string(dst_sampler_->next_sample());
+  const auto next = [](const auto& on_host, const auto& on_device) {
+    return std::to_string(on_device ? on_device->next_sample() : on_host->next_sample());
+  };
+  extra["src_next_sample"] = next(src_sampler_, src_on_device_);
+  extra["dst_next_sample"] = next(dst_sampler_, dst_on_device_);
   extra["consent_src"] = project_.record(Side::kSrc).consent;
   extra["consent_dst"] = project_.record(Side::kDst).consent;
   try {
@@ -322,6 +384,7 @@ TrainResult TrainSession::run() {
   TrainResult result;
   result.first = first_;
   result.stopped = loop(progress);
+  drain();
   if (trainer_->iteration() > first_) progress.finish();
   if (trainer_->iteration() > saved_) save();
   draw_pictures();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "apps/progress.h"
 #include "apps/project.h"
 #include "apps/train_data.h"
+#include "faces/sample/device_sampler.h"
 
 namespace diptych {
 
@@ -51,14 +53,22 @@ class TrainSession {
  private:
   using Clock = std::chrono::steady_clock;
 
+  struct StepFaces {  // ids of a batch
+    std::vector<int64_t> src, dst;
+  };
+
   void load_checkpoint();
   void start_samplers(uint64_t next_src, uint64_t next_dst);
   void store_settings() const;
   void announce() const;
   void warn_of_full_disk() const;
   void iterate(Progress& progress);
-  SaehdStep checked_step(const SampleBatch& src, const SampleBatch& dst);
-  void record(const SaehdStep& step, const SampleBatch& src, const SampleBatch& dst);
+  void step_from_host();
+  void submit_on_device();
+  void collect_from_device();
+  void drain();
+  SaehdStep naming_faces(const std::function<SaehdStep()>& step, const StepFaces& faces);
+  void record(const SaehdStep& step, const StepFaces& faces);
   void draw_pictures();
   void save();
   void or_save(const std::function<void()>& write);
@@ -75,7 +85,10 @@ class TrainSession {
   TrainRequest request_;
   const Settings& settings_;
   std::unique_ptr<SaehdTrainer> trainer_;
-  std::unique_ptr<Sampler> src_sampler_, dst_sampler_;
+  std::unique_ptr<Sampler> src_sampler_, dst_sampler_;  // these, or those of the device
+  std::unique_ptr<DeviceSampler> src_on_device_, dst_on_device_;
+
+  std::deque<StepFaces> under_way_;  // of steps submitted and not collected
   std::unique_ptr<Preview> preview_;
   std::unique_ptr<MetricsWriter> metrics_;
   std::vector<Face> src_faces_, dst_faces_;

@@ -61,6 +61,9 @@ cv::Mat colour_rct_parity(const cv::Mat& target,
 cv::Mat colour_lct(const cv::Mat& target, const cv::Mat& source);
 cv::Mat colour_lct(const cv::Mat& target, const ColourMoments& source);
 
+// Its factors: the map is lct_factor(source, 0.5) * lct_factor(target, -0.5).
+cv::Matx33d lct_factor(const ColourMoments& moments, double exponent);
+
 // mkl (Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007): the linear
 // map to the source's mean and covariance that moves colours least. Result in [0,1].
 cv::Mat colour_mkl(const cv::Mat& target, const cv::Mat& source);

@@ -41,15 +41,17 @@ cv::Matx33d power(const cv::Matx33d& symmetric, double exponent, double floor) {
 
 }  // namespace
 
+cv::Matx33d lct_factor(const ColourMoments& moments, double exponent) {
+  return power(moments.covariance + cv::Matx33d::eye() * kLctRidge, exponent, kLctRidge);
+}
+
 cv::Mat colour_lct(const cv::Mat& target, const cv::Mat& source) {
   return colour_lct(target, colour_moments(source));
 }
 
 cv::Mat colour_lct(const cv::Mat& target, const ColourMoments& source) {
   const ColourMoments from = colour_moments(target);
-  const cv::Matx33d ridge = cv::Matx33d::eye() * kLctRidge;
-  const cv::Matx33d map = power(source.covariance + ridge, 0.5, kLctRidge) *
-                          power(from.covariance + ridge, -0.5, kLctRidge);
+  const cv::Matx33d map = lct_factor(source, 0.5) * lct_factor(from, -0.5);
   return map_colours(target, from.mean, map, source.mean);
 }
 

@@ -2,11 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "faces/sample/sampler.h"
 
-#include <algorithm>
 #include <chrono>
-#include <exception>
-#include <functional>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -15,17 +11,12 @@
 #include "faces/sample/batch_queue.h"
 #include "faces/sample/colour_reference.h"
 #include "faces/sample/make_sample.h"
-#include "faces/sample/prepared_face.h"
-#include "faces/sample/sample_order.h"
+#include "faces/sample/prepare_faces.h"
 #include "kernels/common/check.h"
-#include "kernels/common/log.h"
-#include "kernels/common/parallel.h"
 
 namespace diptych {
 
 namespace {
-
-constexpr size_t kManyFaces = 500;  // from here preparing takes seconds and is announced
 
 // OpenCV fills its interpolation tables on first use without a lock: do it before threads start.
 void fill_interpolation_tables() {
@@ -34,32 +25,6 @@ void fill_interpolation_tables() {
   for (const int interpolation : {cv::INTER_LINEAR, cv::INTER_CUBIC}) {
     cv::warpAffine(picture, result, cv::Matx23d(1, 0, 0.5, 0, 1, 0.5), {4, 4}, interpolation);
   }
-}
-
-const char* side_name(int side) {
-  return side == 0 ? "src faceset" : "dst faceset";
-}
-
-// Calls body(i) for 0..count-1 on all cores; the error of the lowest index is rethrown.
-void for_each_face(size_t count, const std::function<void(size_t)>& body) {
-  std::mutex mutex;
-  size_t first = count;
-  std::exception_ptr error;
-  parallel_for(static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      try {
-        body(i);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (i < first) {
-          first = i;
-          error = std::current_exception();
-        }
-        return;
-      }
-    }
-  });
-  if (error) std::rethrow_exception(error);
 }
 
 void check_options(const SampleOptions& options, int batch_size, int threads) {
@@ -72,27 +37,6 @@ void check_options(const SampleOptions& options, int batch_size, int threads) {
   DIPTYCH_CHECK(options.scale_low < 1 && options.scale_high > -1, "Sampler: scale range ",
                 options.scale_low, ", ", options.scale_high, " reaches zero or beyond");
   check_colour_transfer_mode(options.ct_mode);
-}
-
-SampleOrder order_of(const std::vector<Face>& faces, bool uniform_yaw, uint64_t seed, int side) {
-  if (!uniform_yaw) return {static_cast<int>(faces.size()), seed, side};
-  std::vector<double> yaw;
-  for (const Face& face : faces) yaw.push_back(face.pose.yaw);
-  return {yaw, seed, side};
-}
-
-void check_not_empty(const std::vector<Face>& faces, const char* name) {
-  if (!faces.empty()) return;
-  throw InputError(name, "it holds no active face",
-                   "Extract faces first, or take some back from the trash");
-}
-
-void report_enlarged(const std::vector<Face>& faces, int resolution, int side) {
-  const auto small = std::count_if(faces.begin(), faces.end(),
-                                   [&](const Face& face) { return face.size < resolution; });
-  if (small == 0) return;
-  log(LogLevel::kInfo, str(side_name(side), ": ", small, " of ", faces.size(),
-                           " faces are smaller than ", resolution, " pixels and are enlarged"));
 }
 
 }  // namespace
@@ -120,34 +64,28 @@ struct Sampler::Impl {
         seed(given_seed),
         first_sample(next),
         side(given_side),
-        order(order_of(given, given_options.uniform_yaw, given_seed, given_side)) {}
+        order(make_sample_order(given, given_options, given_seed, given_side)) {}
 
-  PrepareOptions prepare_options() const {
-    return {options.resolution, options.face_type, options.eyes_mouth};
-  }
-
-  // Encoded pictures are dropped as they are decoded.
   void prepare(std::vector<Face>& given) {
-    const size_t count = given.size();
-    options.parity_dfl ? parity_faces.resize(count) : faces.resize(count);
-    for_each_face(count, [&](size_t i) {
-      if (options.parity_dfl) {
-        parity_faces[i] = prepare_face_parity(given[i], prepare_options());
-      } else {
-        faces[i] = prepare_face(given[i], prepare_options());
-      }
+    if (!options.parity_dfl) {
+      faces = prepare_faces(given, options);
+      return;
+    }
+    parity_faces.resize(given.size());
+    for_each_face(given.size(), [&](size_t i) {
+      parity_faces[i] = prepare_face_parity(given[i], prepare_options(options));
       given[i] = {};
     });
   }
 
   void prepare_references(std::vector<Face>& given) {
     if (options.ct_mode == "none") return;
-    check_not_empty(given, side_name(1 - side));
+    check_faces(given, 1 - side);
     reference.emplace(options.ct_mode, static_cast<int>(given.size()), seed, side,
                       options.parity_dfl);
     for_each_face(given.size(), [&](size_t i) {
       reference->set(static_cast<int>(i),
-                     prepare_reference(given[i], prepare_options(), options.parity_dfl));
+                     prepare_reference(given[i], prepare_options(options), options.parity_dfl));
       given[i] = {};
     });
   }
@@ -202,13 +140,9 @@ Sampler::Sampler(std::vector<Face> faces,
                  uint64_t next_sample,
                  int threads) {
   check_options(options, batch_size, threads);
-  check_not_empty(faces, side_name(side));
+  announce_faces(faces, options.resolution, side);
   cv::setNumThreads(1);
   fill_interpolation_tables();
-  report_enlarged(faces, options.resolution, side);
-  if (faces.size() >= kManyFaces) {
-    log(LogLevel::kInfo, str(side_name(side), ": preparing ", faces.size(), " faces"));
-  }
   impl_ = std::make_unique<Impl>(faces, options, batch_size, seed, side, next_sample);
   impl_->prepare(faces);
   impl_->prepare_references(reference);
