@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/adabelief/adabelief.h"
+#include "kernels/adam/adam.h"
 #include "kernels/common/device.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/rmsprop/rmsprop.h"
@@ -30,7 +31,7 @@ Optimizer::Optimizer(ParamArena& arena, const OptimizerOptions& options)
                 ", expected above 0");
   DIPTYCH_CHECK(options.clip_norm >= 0, "Optimizer: clip_norm = ", options.clip_norm,
                 ", expected 0 (off) or above");
-  if (options.kind == OptimizerKind::kAdaBelief)
+  if (options.kind != OptimizerKind::kRmsProp)
     moments_.push_back({"m", Tensor::full({arena.size()}, 0.0f)});
   moments_.push_back({"v", Tensor::full({arena.size()}, 0.0f)});
   if (current_stream().on_device()) {
@@ -87,6 +88,15 @@ void Optimizer::apply(const std::vector<ArenaRange>& ranges, const Tensor& healt
                             .state = state};
       adabelief_step(stream, s, gradient, scale, weight, part(moments_[0].values, range),
                      part(moments_[1].values, range), copy);
+    } else if (options_.kind == OptimizerKind::kAdam) {
+      const AdamStep s{.learning_rate = rate,
+                       .keep_probability = keep,
+                       .seed = options_.seed,
+                       .step = step,
+                       .first_element = range.begin,
+                       .state = state};
+      adam_step(stream, s, gradient, scale, weight, part(moments_[0].values, range),
+                part(moments_[1].values, range), copy);
     } else {
       const RmsPropStep s{.learning_rate = rate,
                           .keep_probability = keep,

@@ -1,6 +1,6 @@
-// Optimizer: AdaBelief or RMSprop over a ParamArena, exactly as spec training.md 5 has them: no
-// bias correction, epsilon 1e-6 outside the root. One pass over the flat buffers updates weights,
-// moments and bf16 copies.
+// Optimizer: AdaBelief or RMSprop over a ParamArena, exactly as spec training.md 5 has them (no
+// bias correction, epsilon 1e-6 outside the root), or Adam as its paper has it. One pass over the
+// flat buffers updates weights, moments and bf16 copies.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace diptych {
 
-enum class OptimizerKind { kAdaBelief, kRmsProp };
+enum class OptimizerKind { kAdaBelief, kRmsProp, kAdam };
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdaBelief;
@@ -46,7 +46,8 @@ class Optimizer {
 
   void set_steps(int64_t steps);
 
-  // Flat moment buffers by name: "m" and "v" of AdaBelief, "v" of RMSprop. For checkpoints.
+  // Flat moment buffers by name: "m" and "v" of AdaBelief and Adam, "v" of RMSprop. For
+  // checkpoints.
   struct Moment {
     std::string name;
     Tensor values;
