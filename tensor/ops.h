@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/pixel_loss/pixel_loss.h"
 #include "tensor/tensor.h"
 
 namespace diptych {
@@ -27,6 +28,19 @@ Tensor conv2d(const Tensor& x,
               const Tensor& residual,
               const Conv2dBlock& block);
 
+// The transposed convolution likewise: w (C,R,S,K), b (K) or undefined, leaky ReLU. The pads of
+// `options` crop.
+struct ConvTranspose2dBlock {
+  Conv2dOptions options;
+  float leaky_slope = 1.0f;
+  DType out_dtype = DType::kF32;  // f32, or the dtype of x
+};
+
+Tensor conv_transpose2d(const Tensor& x,
+                        const Tensor& w,
+                        const Tensor& b,
+                        const ConvTranspose2dBlock& block);
+
 // y (M,out) = x (M,in) w (out,in)^T + b (out)
 Tensor dense(const Tensor& x, const Tensor& w, const Tensor& b);
 
@@ -40,15 +54,20 @@ Tensor sigmoid(const Tensor& x);
 Tensor x_cos_x(const Tensor& x);
 Tensor pixel_norm(const Tensor& x);  // (N,F)
 Tensor cast(const Tensor& x, DType dtype);
+Tensor gaussian_blur(const Tensor& x, double sigma);  // f32, zeros outside the picture
+Tensor style_stats(const Tensor& x);  // f32 (N,H,W,C) -> (N,2C): C means, C deviations
 
 // Losses: f32, one value per sample, (N).
 Tensor dssim_loss(const Tensor& target,
                   const Tensor& prediction,
-                  int window);                                         // mean over channels
-Tensor squared_error(const Tensor& target, const Tensor& prediction);  // mean (t - p)^2
+                  int window);  // mean over channels
+// mean (t - p)^2, or mean (t*m - p*m)^2
+Tensor squared_error(const Tensor& target, const Tensor& prediction, const Tensor& mask = {});
 Tensor masked_abs_error(const Tensor& target,
                         const Tensor& prediction,
-                        const Tensor& mask);  // mean |t*m - p*m|
+                        const Tensor& mask);           // mean |t*m - p*m|
+Tensor bce_logits(const Tensor& logits, float label);  // mean cross-entropy against one label
+Tensor total_variation(const Tensor& x, TotalVariation form);  // sum, not mean
 Tensor mul_mask(const Tensor& x,
                 const Tensor& mask);  // (N,H,W,C) * (N,H,W,1); no gradient to the mask
 // sum of weight_i * loss_i, per sample

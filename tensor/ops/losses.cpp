@@ -27,12 +27,13 @@ Tensor dssim_loss(const Tensor& target, const Tensor& prediction, int window) {
   return loss;
 }
 
-Tensor squared_error(const Tensor& target, const Tensor& prediction) {
+Tensor squared_error(const Tensor& target, const Tensor& prediction, const Tensor& mask) {
   const OpTimer timer("squared_error");
   Tensor loss = Tensor::empty({prediction.shape()[0]});
-  squared_error_forward(current_stream(), target, prediction, {}, loss);
+  squared_error_forward(current_stream(), target, prediction, mask, loss);
   record("squared_error", {&prediction}, loss, [=](const Tensor& dloss) {
-    squared_error_backward(current_stream(), target, prediction, {}, dloss, prediction.grad_view());
+    squared_error_backward(current_stream(), target, prediction, mask, dloss,
+                           prediction.grad_view());
   });
   return loss;
 }
