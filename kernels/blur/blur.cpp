@@ -7,11 +7,14 @@
 namespace diptych {
 
 void blur_cpu(Stream& stream, View x, double sigma, GradView y);  // blur_cpu.cpp
-void soft_mask_cpu(Stream& stream, View mask, double sigma, MutView y);
-void blur_out_cpu(Stream& stream, View target, View mask, double sigma, MutView y);
+void soft_mask_cpu(Stream& stream, View mask, double sigma, BlurBorder border, MutView y);
+void blur_out_cpu(
+    Stream& stream, View target, View mask, double sigma, BlurBorder border, MutView y);
 
 void blur_device(Stream& stream, View x, double sigma, GradView y);  // blur_device.cpp
-void soft_mask_device(Stream& stream, View mask, double sigma, MutView y);
+void soft_mask_device(Stream& stream, View mask, double sigma, BlurBorder border, MutView y);
+void blur_out_device(
+    Stream& stream, View target, View mask, double sigma, BlurBorder border, MutView y);
 
 namespace {
 
@@ -44,20 +47,19 @@ void blur_backward(Stream& stream, View dy, double sigma, GradView dx) {
   blur_cpu(stream, dy, sigma, dx);
 }
 
-void soft_mask(Stream& stream, View mask, double sigma, MutView y) {
+void soft_mask(Stream& stream, View mask, double sigma, BlurBorder border, MutView y) {
   check("soft_mask", mask, sigma, y);
-  if (stream.on_device()) return soft_mask_device(stream, mask, sigma, y);
-  soft_mask_cpu(stream, mask, sigma, y);
+  if (stream.on_device()) return soft_mask_device(stream, mask, sigma, border, y);
+  soft_mask_cpu(stream, mask, sigma, border, y);
 }
 
-void blur_out(Stream& stream, View target, View mask, double sigma, MutView y) {
+void blur_out(Stream& stream, View target, View mask, double sigma, BlurBorder border, MutView y) {
   check("blur_out", target, sigma, y);
   const Shape& t = target.shape;
   DIPTYCH_CHECK((mask.shape == Shape{t[0], t[1], t[2], 1}) && mask.dtype == DType::kF32,
                 "blur_out: mask is ", mask, " for the target ", target, ", expected (N,H,W,1) f32");
-  DIPTYCH_CHECK(!stream.on_device(), "blur_out: has no kernel for engine ",
-                name_of(stream.engine()));
-  blur_out_cpu(stream, target, mask, sigma, y);
+  if (stream.on_device()) return blur_out_device(stream, target, mask, sigma, border, y);
+  blur_out_cpu(stream, target, mask, sigma, border, y);
 }
 
 }  // namespace diptych

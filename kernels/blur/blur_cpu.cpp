@@ -75,9 +75,30 @@ void blur_rows(const float* x,
   });
 }
 
-DIPTYCH_CPU_CLONES void soften_row(const float* x, float* y, int64_t n) {
+// How much of the window lies inside the picture, at each of `places` along one axis: 1 with zeros
+// for a border, so that the same rules serve both. Each share is stored `repeat` times.
+void window_shares(
+    const Taps& taps, BlurBorder border, int64_t places, int64_t repeat, float* shares) {
+  for (int64_t at = 0; at < places; ++at) {
+    float share = 1;
+    if (border == BlurBorder::kRenormalised) {
+      const int64_t begin = std::max<int64_t>(0, taps.half - at);
+      const int64_t end = std::min<int64_t>(taps.size, places + taps.half - at);
+      double sum = 0;
+      for (int64_t i = begin; i < end; ++i)
+        sum += static_cast<double>(taps.weight[static_cast<size_t>(i)]);
+      // A whole window sums to 1 up to rounding; exactly 1 keeps the inside as it is.
+      share = begin == 0 && end == taps.size ? 1.0f : static_cast<float>(sum);
+    }
+    std::fill_n(shares + at * repeat, repeat, share);
+  }
+}
+
+DIPTYCH_CPU_CLONES void soften_row(
+    const float* x, const float* across, float down, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
-    const float low = x[i] < 0.0f ? 0.0f : x[i];  // these comparisons keep NaN
+    const float blurred = x[i] / (across[i] * down);
+    const float low = blurred < 0.0f ? 0.0f : blurred;  // these comparisons keep NaN
     y[i] = 2.0f * (low > 0.5f ? 0.5f : low);
   }
 }
@@ -105,18 +126,25 @@ void blur_cpu(Stream& stream, View x, double sigma, GradView y) {
             });
 }
 
-void soft_mask_cpu(Stream& stream, View mask, double sigma, MutView y) {
+void soft_mask_cpu(Stream& stream, View mask, double sigma, BlurBorder border, MutView y) {
   if (mask.shape.numel() == 0) return;
   const Taps taps = gaussian_taps(sigma);
   const Plan plan(mask.shape, taps, stream.threads());
+  const int64_t rows_floats = plan.slots * plan.scratch;
   auto* scratch = static_cast<float*>(
-      stream.workspace(static_cast<size_t>(plan.slots * plan.scratch) * sizeof(float)));
+      stream.workspace(static_cast<size_t>(rows_floats + plan.row + plan.height) * sizeof(float)));
+  float *const across = scratch + rows_floats, *const down = across + plan.row;
+  window_shares(taps, border, plan.width, plan.channels, across);
+  window_shares(taps, border, plan.height, 1, down);
   float* const to = y.as<float>();
-  blur_rows(mask.as<float>(), mask.shape[0] * mask.shape[1], plan, taps, scratch,
-            [&](int64_t r, const float* row) { soften_row(row, to + r * plan.row, plan.row); });
+  blur_rows(mask.as<float>(), mask.shape[0] * plan.height, plan, taps, scratch,
+            [&](int64_t r, const float* row) {
+              soften_row(row, across, down[r % plan.height], to + r * plan.row, plan.row);
+            });
 }
 
-void blur_out_cpu(Stream& stream, View target, View mask, double sigma, MutView y) {
+void blur_out_cpu(
+    Stream& stream, View target, View mask, double sigma, BlurBorder border, MutView y) {
   const int64_t count = target.shape.numel(), pixels = mask.shape.numel();
   if (count == 0) return;
   const Taps taps = gaussian_taps(sigma);
@@ -125,16 +153,20 @@ void blur_out_cpu(Stream& stream, View target, View mask, double sigma, MutView 
   const int64_t rows = target.shape[0] * plan.height, channels = plan.channels;
   const int64_t slot_floats =
       std::max(plan.slots * plan.scratch, mask_plan.slots * mask_plan.scratch);
-  auto* scratch = static_cast<float*>(
-      stream.workspace(static_cast<size_t>(slot_floats + count + pixels) * sizeof(float)));
+  auto* scratch = static_cast<float*>(stream.workspace(
+      static_cast<size_t>(slot_floats + count + pixels + plan.width + plan.height) *
+      sizeof(float)));
   float* const outside = scratch + slot_floats;
   float* const share = outside + count;  // D: how much of the blur lies outside the mask
+  float *const across = share + pixels, *const down = across + plan.width;
+  window_shares(taps, border, plan.width, 1, across);
+  window_shares(taps, border, plan.height, 1, down);
   const float *const t = target.as<float>(), *const m = mask.as<float>();
   float* const to = y.as<float>();
   mask_outside(t, m, pixels, channels, outside);
   blur_rows(m, rows, mask_plan, taps, scratch, [&](int64_t r, const float* row) {
     for (int64_t w = 0; w < plan.width; ++w) {
-      const float d = 1.0f - row[w];
+      const float d = across[w] * down[r % plan.height] - row[w];
       share[r * plan.width + w] = d == 0.0f ? 1.0f : d;
     }
   });

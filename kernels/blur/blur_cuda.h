@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "kernels/blur/blur.h"
 #include "kernels/common/cuda/cuda_stream.h"
 #include "kernels/common/view.h"
 
@@ -18,8 +19,18 @@ void blur_naive_cuda(CudaStream stream, View x, double sigma, GradView y);
 size_t blur_workspace(View x);
 void blur_separable_cuda(CudaStream stream, View x, double sigma, GradView y, void* workspace);
 
-// y = 2 * clip(G(mask), 0, 0.5), by step 2.
+// y = 2 * clip(G(mask) / I, 0, 0.5), by step 2.
 void soft_mask_separable_cuda(
-    CudaStream stream, View mask, double sigma, MutView y, void* workspace);
+    CudaStream stream, View mask, double sigma, BlurBorder border, MutView y, void* workspace);
+
+// y = t m + (N / D) (1 - m), by step 2. workspace: device memory of blur_out_workspace bytes.
+size_t blur_out_workspace(View target);
+void blur_out_separable_cuda(CudaStream stream,
+                             View target,
+                             View mask,
+                             double sigma,
+                             BlurBorder border,
+                             MutView y,
+                             void* workspace);
 
 }  // namespace diptych

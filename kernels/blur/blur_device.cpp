@@ -24,8 +24,15 @@ void blur_device(Stream& stream, View x, double sigma, GradView y) {
   run_step("blur", steps, stream, x, sigma, y, stream.workspace(blur_workspace(x)));
 }
 
-void soft_mask_device(Stream& stream, View mask, double sigma, MutView y) {
-  soft_mask_separable_cuda(stream.cuda(), mask, sigma, y, stream.workspace(blur_workspace(mask)));
+void soft_mask_device(Stream& stream, View mask, double sigma, BlurBorder border, MutView y) {
+  soft_mask_separable_cuda(stream.cuda(), mask, sigma, border, y,
+                           stream.workspace(blur_workspace(mask)));
+}
+
+void blur_out_device(
+    Stream& stream, View target, View mask, double sigma, BlurBorder border, MutView y) {
+  blur_out_separable_cuda(stream.cuda(), target, mask, sigma, border, y,
+                          stream.workspace(blur_out_workspace(target)));
 }
 
 }  // namespace diptych

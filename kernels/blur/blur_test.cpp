@@ -150,57 +150,65 @@ TEST(Blur, NanReachesTheWindowOnly) {
     for (int w = 0; w < 11; ++w)
       EXPECT_EQ(std::isnan(y.get(static_cast<size_t>(h * 11 + w))),
                 std::abs(h - 5) <= 2 && std::abs(w - 5) <= 2);
-  soft_mask(stream, x.view(), 1, y.mut());
+  soft_mask(stream, x.view(), 1, BlurBorder::kZeros, y.mut());
   EXPECT_TRUE(std::isnan(y.get(60)));
 }
+
+const BlurBorder kBorders[] = {BlurBorder::kZeros, BlurBorder::kRenormalised};
 
 TEST(SoftMask, DoublesAndClipsTheBlur) {
   Stream stream;
   const Shape shape{2, 33, 19, 1};
-  TestBuffer m(shape, DType::kF32), y(shape, DType::kF32);
-  auto values = random_reals(shape.numel(), 4);
-  for (double& v : values) v = v > -0.2 ? 1.0 : 0.0;
-  RefTensor ref = blur_ref(m.set(values), shape, 2);
-  for (size_t i = 0; i < ref.value.size(); ++i) {
-    ref.value[i] = soft_mask_ref(ref.value[i]);
-    ref.magnitude[i] *= 2;
+  for (const BlurBorder border : kBorders) {
+    TestBuffer m(shape, DType::kF32), y(shape, DType::kF32);
+    auto values = random_reals(shape.numel(), 4);
+    for (double& v : values) v = v > -0.2 ? 1.0 : 0.0;
+    RefTensor ref = blur_ref(m.set(values), shape, 2);
+    const auto inside = blur_ref_inside(shape, 2);
+    for (size_t i = 0; i < ref.value.size(); ++i) {
+      const double share = border == BlurBorder::kZeros ? 1 : inside[i];
+      ref.value[i] = soft_mask_ref(ref.value[i] / share);
+      ref.magnitude[i] *= 2 / share;
+    }
+    soft_mask(stream, m.view(), 2, border, y.mut());
+    EXPECT_TRUE(within(y, ref, bound(2)));
   }
-  soft_mask(stream, m.view(), 2, y.mut());
-  EXPECT_TRUE(within(y, ref, bound(2)));
 }
 
 // Spec training.md 4.2, quirk: zero padding lets the corner of a full mask fall to about 0.6.
-TEST(SoftMask, CornerOfAFullMaskFalls) {
+TEST(SoftMask, CornerOfAFullMaskFallsWithZeros) {
   Stream stream;
   const Shape shape{1, 64, 64, 1};
   TestBuffer m(shape, DType::kF32), y(shape, DType::kF32);
   m.set(std::vector<double>(64 * 64, 1.0));
-  soft_mask(stream, m.view(), 4, y.mut());
+  soft_mask(stream, m.view(), 4, BlurBorder::kZeros, y.mut());
   EXPECT_NEAR(y.get(0), 0.6, 0.02);
   EXPECT_EQ(y.get(32), 1.0);
   EXPECT_EQ(y.get(32 * 64 + 32), 1.0);
 }
 
+TEST(SoftMask, AFullMaskIsOneEverywhereWhenRenormalised) {
+  Stream stream;
+  const Shape shape{1, 20, 31, 1};
+  TestBuffer m(shape, DType::kF32), y(shape, DType::kF32);
+  m.set(std::vector<double>(20 * 31, 1.0));
+  soft_mask(stream, m.view(), 4, BlurBorder::kRenormalised, y.mut());
+  for (size_t i = 0; i < 20 * 31; ++i) ASSERT_EQ(y.get(i), 1.0) << i;
+}
+
 TEST(BlurOut, FollowsTheFormula) {
   Stream stream;
   const Shape shape{2, 15, 21, 3}, mask_shape{2, 15, 21, 1};
-  TestBuffer t(shape, DType::kF32), m(mask_shape, DType::kF32), y(shape, DType::kF32);
-  auto picture = random_reals(shape.numel(), 5), mask = random_reals(mask_shape.numel(), 6);
-  for (double& v : picture) v = 0.5 + 0.5 * v;
-  for (double& v : mask) v = v > 0 ? 1.0 : (v > -0.5 ? 0.0 : -v);
-  const auto tv = t.set(picture), mv = m.set(mask);
-  std::vector<double> outside(tv.size());
-  for (size_t i = 0; i < tv.size(); ++i) outside[i] = tv[i] * (1 - mv[i / 3]);
-  const RefTensor n = blur_ref(outside, shape, 1), g = blur_ref(mv, mask_shape, 1);
-  RefTensor ref;
-  for (size_t i = 0; i < tv.size(); ++i) {
-    const double d = 1 - g.value[i / 3], share = d == 0 ? 1 : d;
-    ref.value.push_back(tv[i] * mv[i / 3] + n.value[i] / share * (1 - mv[i / 3]));
-    // D = 1 - G cancels: its error is that of 1 and of G.
-    ref.magnitude.push_back(tv[i] + n.magnitude[i] / share * (1 + 2 / share));
+  for (const BlurBorder border : kBorders) {
+    TestBuffer t(shape, DType::kF32), m(mask_shape, DType::kF32), y(shape, DType::kF32);
+    auto picture = random_reals(shape.numel(), 5), mask = random_reals(mask_shape.numel(), 6);
+    for (double& v : picture) v = 0.5 + 0.5 * v;
+    for (double& v : mask) v = v > 0 ? 1.0 : (v > -0.5 ? 0.0 : -v);
+    const auto tv = t.set(picture), mv = m.set(mask);
+    blur_out(stream, t.view(), m.view(), 1, border, y.mut());
+    EXPECT_TRUE(
+        within(y, blur_out_ref(tv, mv, shape, 1, border == BlurBorder::kRenormalised), bound(1)));
   }
-  blur_out(stream, t.view(), m.view(), 1, y.mut());
-  EXPECT_TRUE(within(y, ref, bound(1)));
 }
 
 TEST(BlurOut, KeepsTheInsideOfTheMask) {
@@ -209,8 +217,23 @@ TEST(BlurOut, KeepsTheInsideOfTheMask) {
   TestBuffer t(shape, DType::kF32), m(mask_shape, DType::kF32), y(shape, DType::kF32);
   const auto tv = t.set(random_reals(shape.numel(), 5));
   m.set(std::vector<double>(81, 1.0));
-  blur_out(stream, t.view(), m.view(), 1, y.mut());
-  EXPECT_TRUE(within(y, {tv, tv}, {.exact = true}));
+  for (const BlurBorder border : kBorders) {
+    blur_out(stream, t.view(), m.view(), 1, border, y.mut());
+    EXPECT_TRUE(within(y, {tv, tv}, {.exact = true}));
+  }
+}
+
+// Spec training.md 4.2, quirk: a flat background darkens at the border with zeros.
+TEST(BlurOut, AFlatBackgroundStaysFlatWhenRenormalised) {
+  Stream stream;
+  const Shape shape{1, 24, 24, 1};
+  TestBuffer t(shape, DType::kF32), m(shape, DType::kF32), y(shape, DType::kF32);
+  t.set(std::vector<double>(24 * 24, 0.5));
+  m.set(std::vector<double>(24 * 24, 0.0));
+  blur_out(stream, t.view(), m.view(), 2, BlurBorder::kZeros, y.mut());
+  EXPECT_LT(y.get(0), 0.25);
+  blur_out(stream, t.view(), m.view(), 2, BlurBorder::kRenormalised, y.mut());
+  for (size_t i = 0; i < 24 * 24; ++i) ASSERT_NEAR(y.get(i), 0.5, 1e-6) << i;
 }
 
 TEST(Blur, RejectsWhatDoesNotFit) {
@@ -236,9 +259,9 @@ TEST(Blur, RejectsWhatDoesNotFit) {
               blur_forward(stream, x.view(), std::numeric_limits<double>::quiet_NaN(), z.mut());
             }),
             "accepted");
-  EXPECT_EQ(message([&] { soft_mask(stream, x.view(), 1, x.mut()); }),
+  EXPECT_EQ(message([&] { soft_mask(stream, x.view(), 1, BlurBorder::kZeros, x.mut()); }),
             "soft_mask: the output is the input");
-  EXPECT_EQ(message([&] { blur_out(stream, x.view(), x.view(), 1, z.mut()); }),
+  EXPECT_EQ(message([&] { blur_out(stream, x.view(), x.view(), 1, BlurBorder::kZeros, z.mut()); }),
             "blur_out: mask is (1,4,4,3) f32 for the target (1,4,4,3) f32, expected (N,H,W,1) f32");
 }
 

@@ -4,11 +4,28 @@
 
 #include <algorithm>
 
+#include "kernels/add/add.h"
 #include "kernels/blur/blur.h"
 #include "tensor/ops.h"
 #include "tensor/profile.h"
 
 namespace diptych {
+
+namespace {
+
+BlurBorder border_of(const SaehdParity& parity) {
+  return parity.blur_fades_at_border ? BlurBorder::kZeros : BlurBorder::kRenormalised;
+}
+
+Tensor blur_out_target(const Tensor& target, const Tensor& mask, const SaehdParity& parity) {
+  const OpTimer timer("blur_out");
+  const Tensor filled = Tensor::empty(target.shape());
+  blur_out(current_stream(), target, mask, static_cast<double>(target.shape()[1]) / 128,
+           border_of(parity), filled);
+  return filled;
+}
+
+}  // namespace
 
 DssimWindows dssim_windows(int resolution) {
   const auto window = [&](double divisor) {
@@ -17,40 +34,49 @@ DssimWindows dssim_windows(int resolution) {
   return {window(11.6), resolution < 256 ? 0 : window(23.2)};
 }
 
-Tensor soften_mask(const Tensor& mask) {
+double mask_blur_sigma(int64_t resolution) {
+  return static_cast<double>(std::max<int64_t>(1, resolution / 32));
+}
+
+Tensor soften_mask(const Tensor& mask, const SaehdParity& parity) {
   const OpTimer timer("soft_mask");
   const Tensor soft = Tensor::empty(mask.shape());
-  soft_mask(current_stream(), mask, static_cast<float>(std::max<int64_t>(1, mask.shape()[1] / 32)),
-            soft);
+  soft_mask(current_stream(), mask, mask_blur_sigma(mask.shape()[1]), border_of(parity), soft);
   return soft;
 }
 
-Tensor reconstruction_loss(const Tensor& target,
-                           const Tensor& prediction,
-                           const Tensor& mask,
-                           const Tensor& predicted_mask,
-                           const Tensor& eyes_mouth,
-                           const ReconstructionOptions& options) {
+Tensor outside_of(const Tensor& mask) {
+  const Tensor rest = Tensor::empty(mask.shape());
+  affine_forward(current_stream(), -1.0f, 1.0f, mask, rest);
+  return rest;
+}
+
+SideTerms reconstruction_loss(const Tensor& target,
+                              const Tensor& prediction,
+                              const Tensor& mask,
+                              const Tensor& predicted_mask,
+                              const Tensor& eyes_mouth,
+                              const ReconstructionOptions& options) {
   const ProfileScope scope("loss");
-  const int resolution = static_cast<int>(target.shape()[1]);
-  const DssimWindows windows = dssim_windows(resolution);
-  Tensor t = target, p = prediction;
-  if (options.masked_training) {
-    const Tensor soft = soften_mask(mask);
-    t = mul_mask(target, soft);
-    p = mul_mask(prediction, soft);
-  }
+  const DssimWindows windows = dssim_windows(static_cast<int>(target.shape()[1]));
+  SideTerms side;
+  side.target = options.blur_out_mask ? blur_out_target(target, mask, options.parity) : target;
+  side.soft = soften_mask(mask, options.parity);
+  side.masked_target = options.masked_training ? mul_mask(side.target, side.soft) : side.target;
+  side.masked_prediction = options.masked_training ? mul_mask(prediction, side.soft) : prediction;
+  const Tensor &t = side.masked_target, &p = side.masked_prediction;
   const Tensor structure = dssim_loss(t, p, windows.first);
   const Tensor structure2 = windows.second ? dssim_loss(t, p, windows.second) : Tensor();
   const Tensor pixels = squared_error(t, p);
   const Tensor mask_error = squared_error(mask, predicted_mask);
   const Tensor eyes =
-      options.eyes_mouth_prio ? masked_abs_error(target, prediction, eyes_mouth) : Tensor();
-  return weighted_sum({{windows.second ? 5.0f : 10.0f, &structure},
-                       {5.0f, &structure2},
-                       {10.0f, &pixels},
-                       {10.0f, &mask_error},
-                       {300.0f, &eyes}});
+      options.eyes_mouth_prio ? masked_abs_error(side.target, prediction, eyes_mouth) : Tensor();
+  side.loss = weighted_sum({{windows.second ? 5.0f : 10.0f, &structure},
+                            {5.0f, &structure2},
+                            {10.0f, &pixels},
+                            {10.0f, &mask_error},
+                            {300.0f, &eyes}});
+  return side;
 }
 
 }  // namespace diptych

@@ -56,7 +56,8 @@ void SaehdTrainer::compute_losses() {
   const auto side_loss = [&](const SaehdBatch::Side& side, const Tensor& picture,
                              const Tensor& mask) {
     return reconstruction_loss(side.target, picture, side.mask, mask, side.eyes_mouth,
-                               options_.loss);
+                               options_.loss)
+        .loss;
   };
   losses_[0] = side_loss(batch_.src(), out.src, out.src_mask);
   losses_[1] = side_loss(batch_.dst(), out.dst, out.dst_mask);

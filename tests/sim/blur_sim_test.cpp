@@ -97,19 +97,40 @@ TEST(BlurSim, NanReachesTheWindowOnly) {
   }
 }
 
+const BlurBorder kBorders[] = {BlurBorder::kZeros, BlurBorder::kRenormalised};
+
 TEST(SoftMaskSim, DoublesAndClipsTheBlur) {
   const Shape shape{2, 20, 17, 1};
-  DeviceBuffer x(shape, DType::kF32), y(shape, DType::kF32);
-  std::vector<double> values(static_cast<size_t>(shape.numel()));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = i % 17 < 8 ? 1.0 : 0.0;
-  RefTensor ref = blur_ref(x.set(values), shape, 2);
-  for (size_t i = 0; i < values.size(); ++i) {
-    ref.value[i] = soft_mask_ref(ref.value[i]);
-    ref.magnitude[i] *= 2;
+  for (const BlurBorder border : kBorders) {
+    DeviceBuffer x(shape, DType::kF32), y(shape, DType::kF32);
+    std::vector<double> values(static_cast<size_t>(shape.numel()));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = i % 17 < 8 ? 1.0 : 0.0;
+    RefTensor ref = blur_ref(x.set(values), shape, 2);
+    const auto inside = blur_ref_inside(shape, 2);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double share = border == BlurBorder::kZeros ? 1 : inside[i];
+      ref.value[i] = soft_mask_ref(ref.value[i] / share);
+      ref.magnitude[i] *= 2 / share;
+    }
+    const DeviceArray<float> workspace(blur_workspace(x.view()) / sizeof(float));
+    soft_mask_separable_cuda(nullptr, x.view(), 2, border, y.mut(), workspace.get());
+    EXPECT_TRUE(within(y.fetch(), ref, bound(2)));
   }
-  const DeviceArray<float> workspace(blur_workspace(x.view()) / sizeof(float));
-  soft_mask_separable_cuda(nullptr, x.view(), 2, y.mut(), workspace.get());
-  EXPECT_TRUE(within(y.fetch(), ref, bound(2)));
+}
+
+TEST(BlurOutSim, FollowsTheFormula) {
+  const Shape shape{2, 11, 14, 3}, mask_shape{2, 11, 14, 1};
+  for (const BlurBorder border : kBorders) {
+    DeviceBuffer t(shape, DType::kF32), m(mask_shape, DType::kF32), y(shape, DType::kF32);
+    auto picture = random_reals(shape.numel(), 5), mask = random_reals(mask_shape.numel(), 6);
+    for (double& v : picture) v = 0.5 + 0.5 * v;
+    for (double& v : mask) v = v > 0 ? 1.0 : (v > -0.5 ? 0.0 : -v);
+    const auto tv = t.set(picture), mv = m.set(mask);
+    const DeviceArray<float> workspace(blur_out_workspace(t.view()) / sizeof(float));
+    blur_out_separable_cuda(nullptr, t.view(), m.view(), 1, border, y.mut(), workspace.get());
+    EXPECT_TRUE(within(
+        y.fetch(), blur_out_ref(tv, mv, shape, 1, border == BlurBorder::kRenormalised), bound(1)));
+  }
 }
 
 }  // namespace
