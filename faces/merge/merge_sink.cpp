@@ -38,6 +38,8 @@ class VideoSink : public MergeSink {
   VideoSink(const SourceInfo& source, const MergeOutput& output, cv::Size size, const Frame& first)
       : target_(output.path),
         partial_(partial_name(output.path)),
+        tick_(source.time_base.value()),
+        usual_duration_(1 / source.fps.value()),
         writer_(partial_,
                 size.width,
                 size.height,
@@ -50,11 +52,16 @@ class VideoSink : public MergeSink {
 
   void write(const cv::Mat& picture, const Frame& frame) override {
     writer_.write(picture, frame.pts, frame.duration);
+    const double duration = static_cast<double>(frame.duration) * tick_;
+    end_ = frame.seconds + (frame.duration > 0 ? duration : usual_duration_);
   }
 
   fs::path finish(bool complete) override {
+    if (!complete) {
+      writer_.finish(end_);
+      return partial_;
+    }
     writer_.finish();
-    if (!complete) return partial_;
     std::error_code error;
     fs::rename(partial_, target_, error);
     if (error) throw file_error(target_, "cannot be written", error.value());
@@ -82,6 +89,8 @@ class VideoSink : public MergeSink {
   }
 
   fs::path target_, partial_;
+  double tick_, usual_duration_;  // seconds
+  double end_ = 0;                // of the last frame, in seconds of the source
   VideoWriter writer_;
 };
 

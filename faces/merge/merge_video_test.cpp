@@ -248,6 +248,21 @@ TEST_F(MergeVideo, StoppingLeavesAPartialFile) {
   EXPECT_EQ(summary.frames, 5);
 }
 
+TEST_F(MergeVideo, StoppingEndsTheSoundWithTheLastFrame) {
+  const fs::path clip = test_data() / "videos/grid_bbaf2n_360x288_25fps.mp4";
+  if (!fs::exists(clip)) GTEST_SKIP() << "test material not found: " << clip;
+  output_.stop = [asked = 0]() mutable { return ++asked > 20; };
+  const auto dst = open_frame_source(clip);
+  const MergeSummary summary = merge_video(*dst, faces_, model_, options_, output_);
+  const auto frames = frames_of(summary.path);
+  const auto sound = audio_packets(summary.path);
+  ASSERT_FALSE(frames.empty());
+  ASSERT_FALSE(sound.empty());
+  const double end = frames.back().seconds + 1.0 / 25;
+  EXPECT_LT(sound.back().seconds, end);
+  EXPECT_GT(sound.back().seconds, end - 0.1);
+}
+
 TEST_F(MergeVideo, StoppingKeepsAnOlderOutput) {
   merge();
   output_.stop = [asked = 0]() mutable { return ++asked > 5; };

@@ -79,6 +79,20 @@ TEST(AudioCopy, PcmGoesIntoMkvUnchanged) {
   EXPECT_EQ(samples, std::vector<uint8_t>(wav.begin() + 44, wav.end()));
 }
 
+TEST(AudioCopy, SoundEndsWhereTheWriterIsTold) {
+  const TestFolder folder;
+  write_file_atomic(folder / "a.wav", make_wav());
+  VideoWriter writer(folder / "a.mkv", 64, 64, {25, 1}, {1, 25}, {.preset = "ultrafast"});
+  writer.copy_audio_from(folder / "a.wav");
+  for (int i = 0; i < 4; ++i) writer.write(numbered_picture(i, 64, 64), i, 1);
+  writer.finish(0.3);
+  const auto all = audio_packets(folder / "a.wav"), kept = audio_packets(folder / "a.mkv");
+  ASSERT_FALSE(kept.empty());
+  EXPECT_LT(kept.back().seconds, 0.3);
+  ASSERT_LT(kept.size(), all.size());
+  EXPECT_GE(all[kept.size()].seconds, 0.3);
+}
+
 TEST(AudioCopy, ACodecThatDoesNotFitIsRefusedBeforeTheWork) {
   const TestFolder folder;
   write_file_atomic(folder / "a.wav", make_wav());

@@ -3,7 +3,6 @@
 #include "faces/video/video_writer.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "faces/image/file_io.h"
 #include "faces/video/audio_copy.h"
@@ -91,7 +90,7 @@ struct VideoWriter::Impl {
 
   void write_header();
   void write_packets();
-  void close();
+  void close(double sound_until);
 
   VideoWriterOptions options;
   cv::Size size;
@@ -135,11 +134,11 @@ void VideoWriter::Impl::write_packets() {
   }
 }
 
-void VideoWriter::Impl::close() {
+void VideoWriter::Impl::close(double sound_until) {
   encoder.send(nullptr, 0, 0);
   write_packets();
   for (const auto& sound : sounds) {
-    check(sound->pump(std::numeric_limits<double>::infinity(), options.origin_pts, time_base));
+    check(sound->pump(sound_until, options.origin_pts, time_base));
   }
   check(av_write_trailer(output.get()));
   check(output->pb->error);
@@ -201,11 +200,11 @@ int64_t VideoWriter::frames() const {
   return impl_ != nullptr ? impl_->count : 0;
 }
 
-void VideoWriter::finish() {
+void VideoWriter::finish(double sound_until) {
   DIPTYCH_CHECK(impl_ != nullptr, "VideoWriter::finish: the file is finished or given up");
   DIPTYCH_CHECK(impl_->count > 0, "VideoWriter::finish: ", impl_->pending.target().string(),
                 ": no frame was written");
-  impl_->close();
+  impl_->close(sound_until);
   if (impl_->options.before_publish) impl_->options.before_publish(impl_->pending.path());
   impl_->pending.publish();
   impl_.reset();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -71,8 +72,9 @@ class VideoWriter {
   int64_t frames() const;
 
   // Encodes what is pending, writes the rest of the sound and publishes the file. Once, after at
-  // least one frame.
-  void finish();
+  // least one frame. Sound that starts at or after sound_until, in seconds of its source, is left
+  // out: for work that ends before its source does.
+  void finish(double sound_until = std::numeric_limits<double>::infinity());
   void abort();
 
  private:
