@@ -27,6 +27,13 @@ class DeviceBuffer {
     return host_;
   }
 
+  std::vector<double> values() {
+    fetch();
+    std::vector<double> list(static_cast<size_t>(shape().numel()));
+    for (size_t i = 0; i < list.size(); ++i) list[i] = host_.get(i);
+    return list;
+  }
+
   View view() const { return {device_.get(), host_.shape(), host_.dtype()}; }
 
   MutView mut() { return {device_.get(), host_.shape(), host_.dtype()}; }

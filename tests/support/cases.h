@@ -15,12 +15,12 @@ struct Conv2dCase {
   Conv2dEpilogue epilogue;
 };
 
-// Square filter and image, the same padding on all sides.
-constexpr Conv2dProblem square_conv(int n, int size, int c, int k, int filter, int stride) {
+// Square filter, the same padding on all sides.
+constexpr Conv2dProblem same_conv(int n, int h, int w, int c, int k, int filter, int stride) {
   const int pad = filter / 2;
   return {.n = n,
-          .h = size,
-          .w = size,
+          .h = h,
+          .w = w,
           .c = c,
           .k = k,
           .r = filter,
@@ -30,6 +30,10 @@ constexpr Conv2dProblem square_conv(int n, int size, int c, int k, int filter, i
           .pad_left = pad,
           .pad_bottom = pad,
           .pad_right = pad};
+}
+
+constexpr Conv2dProblem square_conv(int n, int size, int c, int k, int filter, int stride) {
+  return same_conv(n, size, size, c, k, filter, stride);
 }
 
 // Size 1, primes, one below and above multiples of 16 and 32, odd images, one channel, batch 1,

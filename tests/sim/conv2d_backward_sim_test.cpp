@@ -1,0 +1,167 @@
+// conv2d's backward kernels on the emulator: every rung x pass x dtype, on integers bit for bit and
+// on reals within derived bounds.
+// SPDX-License-Identifier: MIT
+#include "tests/sim/conv2d_sim_cases.h"
+
+namespace diptych {
+namespace {
+
+using ref::Values;
+
+// Backward of the epilogue.
+
+class Conv2dSimBackwardEpilogue : public ::testing::TestWithParam<RungParam> {
+ protected:
+  void check(bool exact, bool accumulate) {
+    const auto& rung = named(conv2d_cuda_backward_epilogue_rungs(), GetParam().rung);
+    for (const Conv2dCase& test_case : conv2d_sim_cases()) {
+      const auto& [t, epilogue] = test_case;
+      const DType dtype = GetParam().dtype;
+      const Shape y_shape = epilogue.y_shape(t);
+      DeviceBuffer y(y_shape, dtype), dy(y_shape, dtype), da(t.a_shape(), dtype),
+          db({t.k}, DType::kF32);
+      const Values y_values = y.set(inputs(exact, y_shape, 1));
+      const Values dy_values = dy.set(inputs(exact, y_shape, 2));
+      const Values start = accumulate ? db.set(inputs(exact, {t.k}, 3)) : Values();
+      auto [da_expected, db_expected] =
+          ref::conv2d_backward_epilogue(t, epilogue, y_values, dy_values);
+      add_to(db_expected, start);
+      if (exact) round_to(dtype, da_expected);
+      const Conv2dCudaBackwardEpilogue args = {.problem = t,
+                                               .epilogue = epilogue,
+                                               .dtype = dtype,
+                                               .y = y.view().data,
+                                               .dy = dy.view().data,
+                                               .da = da.mut().data,
+                                               .db = db.mut().as<float>(),
+                                               .accumulate_db = accumulate};
+      ASSERT_TRUE(rung.accepts(args, kChip));
+      run(rung, args);
+      EXPECT_TRUE(within(da.fetch(), da_expected, any_order(exact, 1))) << t;
+      EXPECT_TRUE(within(db.fetch(), db_expected, any_order(exact, t.a_shape().rows()))) << t;
+    }
+  }
+};
+
+TEST_P(Conv2dSimBackwardEpilogue, EqualsReferenceOnIntegers) {
+  check(true, false);
+}
+
+TEST_P(Conv2dSimBackwardEpilogue, StaysWithinBoundOnReals) {
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
+  check(false, true);
+}
+
+TEST_P(Conv2dSimBackwardEpilogue, SumsTheBiasGradientInPlace) {
+  const auto& rung = named(conv2d_cuda_backward_epilogue_rungs(), GetParam().rung);
+  const Conv2dProblem t = same_conv(2, 5, 3, 8, 24, 3, 1);
+  DeviceBuffer dy(t.a_shape(), GetParam().dtype), db({t.k}, DType::kF32);
+  const Values values = dy.set(inputs(true, t.a_shape(), 1));
+  run(rung, Conv2dCudaBackwardEpilogue{.problem = t,
+                                       .dtype = GetParam().dtype,
+                                       .dy = dy.view().data,
+                                       .da = dy.mut().data,
+                                       .db = db.mut().as<float>()});
+  const auto expected = ref::conv2d_backward_epilogue(t, {}, values, values);
+  EXPECT_TRUE(within(dy.fetch(), expected.da, {.exact = true}));
+  EXPECT_TRUE(within(db.fetch(), expected.db, {.exact = true}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Conv2d,
+                         Conv2dSimBackwardEpilogue,
+                         ::testing::ValuesIn(rung_params(conv2d_cuda_backward_epilogue_rungs())),
+                         name_of_param);
+
+// Backward to the data.
+
+class Conv2dSimBackwardData : public ::testing::TestWithParam<RungParam> {
+ protected:
+  void check(bool exact, bool accumulate) {
+    const auto& rung = named(conv2d_cuda_backward_data_rungs(), GetParam().rung);
+    const DType dtype = GetParam().dtype;
+    int ran = 0;
+    for (const Conv2dCase& test_case : conv2d_sim_cases()) {
+      const Conv2dProblem& t = test_case.problem;
+      DeviceBuffer da(t.a_shape(), dtype), w(t.w_shape(), dtype), dx(t.x_shape(), dtype);
+      const Conv2dCudaBackwardData args = {.problem = t,
+                                           .dtype = dtype,
+                                           .da = da.view().data,
+                                           .w = w.view().data,
+                                           .dx = dx.mut().data,
+                                           .accumulate = accumulate};
+      if (!rung.accepts(args, kChip)) continue;
+      ++ran;
+      const Values da_values = da.set(inputs(exact, t.a_shape(), 1));
+      const Values w_values = w.set(inputs(exact, t.w_shape(), 2));
+      const Values start = accumulate ? dx.set(inputs(exact, t.x_shape(), 3)) : Values();
+      RefTensor expected = ref::conv2d_backward_data(t, da_values, w_values);
+      add_to(expected, start);
+      if (exact) round_to(dtype, expected);
+      run(rung, args);
+      EXPECT_TRUE(within(dx.fetch(), expected, any_order(exact, int64_t{t.r} * t.s * t.k))) << t;
+    }
+    EXPECT_GT(ran, 0);
+  }
+};
+
+TEST_P(Conv2dSimBackwardData, EqualsReferenceOnIntegers) {
+  check(true, true);
+}
+
+TEST_P(Conv2dSimBackwardData, StaysWithinBoundOnReals) {
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
+  check(false, false);
+}
+
+INSTANTIATE_TEST_SUITE_P(Conv2d,
+                         Conv2dSimBackwardData,
+                         ::testing::ValuesIn(rung_params(conv2d_cuda_backward_data_rungs())),
+                         name_of_param);
+
+// Backward to the weights.
+
+class Conv2dSimBackwardWeight : public ::testing::TestWithParam<RungParam> {
+ protected:
+  void check(bool exact, bool accumulate) {
+    const auto& rung = named(conv2d_cuda_backward_weight_rungs(), GetParam().rung);
+    const DType dtype = GetParam().dtype;
+    int ran = 0;
+    for (const Conv2dCase& test_case : conv2d_sim_cases()) {
+      const Conv2dProblem& t = test_case.problem;
+      DeviceBuffer x(t.x_shape(), dtype), da(t.a_shape(), dtype), dw(t.w_shape(), DType::kF32);
+      const Conv2dCudaBackwardWeight args = {.problem = t,
+                                             .dtype = dtype,
+                                             .x = x.view().data,
+                                             .da = da.view().data,
+                                             .dw = dw.mut().as<float>(),
+                                             .accumulate = accumulate};
+      if (!rung.accepts(args, kChip)) continue;
+      ++ran;
+      const Values x_values = x.set(inputs(exact, t.x_shape(), 1));
+      const Values da_values = da.set(inputs(exact, t.a_shape(), 2));
+      const Values start = accumulate ? dw.set(inputs(exact, t.w_shape(), 3)) : Values();
+      RefTensor expected = ref::conv2d_backward_weight(t, x_values, da_values);
+      add_to(expected, start);
+      run(rung, args);
+      EXPECT_TRUE(within(dw.fetch(), expected, any_order(exact, t.a_shape().rows()))) << t;
+    }
+    EXPECT_GT(ran, 0);
+  }
+};
+
+TEST_P(Conv2dSimBackwardWeight, EqualsReferenceOnIntegers) {
+  check(true, true);
+}
+
+TEST_P(Conv2dSimBackwardWeight, StaysWithinBoundOnReals) {
+  if (kChecked) GTEST_SKIP() << kWhySkipped;
+  check(false, false);
+}
+
+INSTANTIATE_TEST_SUITE_P(Conv2d,
+                         Conv2dSimBackwardWeight,
+                         ::testing::ValuesIn(rung_params(conv2d_cuda_backward_weight_rungs())),
+                         name_of_param);
+
+}  // namespace
+}  // namespace diptych

@@ -1,0 +1,89 @@
+// What the tests of ops with a ladder of CUDA rungs share. A rung is any struct with `name`,
+// `accepts(args, chip)`, `workspace(args)` and `run(args, workspace, stream)`.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/sim/device_buffer.h"
+
+namespace diptych {
+
+inline constexpr int kChip = 90;
+
+// Which addresses a kernel touches does not depend on the values, so under the checker, which
+// takes its time, one round will do.
+#ifdef DIPTYCH_SIMT_CHECK
+inline constexpr bool kChecked = true;
+#else
+inline constexpr bool kChecked = false;
+#endif
+
+inline constexpr const char* kWhySkipped = "the exact round has shown the checker these accesses";
+
+struct RungParam {
+  std::string rung;
+  DType dtype = DType::kF32;
+
+  friend std::ostream& operator<<(std::ostream& out, const RungParam& p) {
+    return out << p.rung << ' ' << p.dtype;
+  }
+};
+
+inline std::string name_of_param(const ::testing::TestParamInfo<RungParam>& info) {
+  return str(info.param.rung, "_", info.param.dtype);
+}
+
+// Every rung with both dtypes; tensor cores take bf16 alone.
+template <class Rungs>
+std::vector<RungParam> rung_params(const Rungs& rungs) {
+  std::vector<RungParam> list;
+  for (const auto& rung : rungs)
+    for (const DType dtype : {DType::kF32, DType::kBF16})
+      if (dtype == DType::kBF16 || std::string_view(rung.name).find("mma") == std::string::npos)
+        list.push_back({rung.name, dtype});
+  return list;
+}
+
+template <class Rungs>
+const auto& named(const Rungs& rungs, const std::string& name) {
+  for (const auto& rung : rungs)
+    if (name == rung.name) return rung;
+  throw Error("no rung is named " + name);
+}
+
+template <class Rung, class Args>
+void run(const Rung& rung, const Args& args) {
+  DeviceArray<unsigned char> workspace(rung.workspace(args));
+  rung.run(args, workspace.get(), nullptr);
+  simt::synchronize();
+}
+
+inline std::vector<double> inputs(bool exact, const Shape& shape, uint64_t seed) {
+  return exact ? random_integers(shape.numel(), 3, seed) : random_reals(shape.numel(), seed);
+}
+
+inline void round_to(DType dtype, RefTensor& ref) {
+  if (dtype == DType::kF32) return;
+  for (double& v : ref.value)
+    v = static_cast<double>(static_cast<float>(bf16(static_cast<float>(v))));
+}
+
+// What stood in an output that is accumulated to.
+inline void add_to(RefTensor& ref, const std::vector<double>& start) {
+  for (size_t i = 0; i < start.size(); ++i) {
+    ref.value[i] += start[i];
+    ref.magnitude[i] += std::abs(start[i]);
+  }
+}
+
+// At most terms + 4 roundings on the way of each term, in whatever order; one percent for the
+// error's own share of the store.
+inline Tolerance any_order(bool exact, int64_t terms) {
+  return {.exact = exact, .c = 1.01 * static_cast<double>(terms + 4)};
+}
+
+}  // namespace diptych
