@@ -11,6 +11,7 @@
 
 #include "models/saehd/layout.h"
 #include "models/saehd/trainer.h"
+#include "tensor/allocator.h"
 #include "tests/support/update_rule.h"
 
 namespace diptych {
@@ -52,6 +53,8 @@ class Golden : public ::testing::TestWithParam<const char*> {
     options_.loss.eyes_mouth_prio = file_.metadata().at("eyes_mouth") == "True";
     options_.loss.parity.blur_fades_at_border = true;  // the dumps are of the original's rule
   }
+
+  void TearDown() override { check_guard_bands(); }
 
   std::unique_ptr<SaehdTrainer> make_trainer() const {
     auto trainer = std::make_unique<SaehdTrainer>(options_);
