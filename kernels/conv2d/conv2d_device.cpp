@@ -6,12 +6,20 @@
 #include "kernels/common/stream.h"
 #include "kernels/conv2d/conv2d_cuda.h"
 
+#ifdef DIPTYCH_HAVE_CUDNN
+#include "kernels/conv2d/conv2d_cudnn.h"
+#endif
+
 namespace diptych {
 
 namespace {
 
 template <class Args>
 void run_rung(Stream& stream, const Args& args) {
+#ifdef DIPTYCH_HAVE_CUDNN
+  if constexpr (requires { conv2d_cudnn(stream, args); })  // all passes but the epilogue's
+    if (stream.engine() == Engine::kCudnn) return conv2d_cudnn(stream, args);
+#endif
   const auto& rung = pick_conv2d_cuda(args, device::info().chip);
   const size_t bytes = rung.workspace(args);
   rung.run(args, bytes > 0 ? stream.workspace(bytes) : nullptr, stream.cuda());

@@ -5,12 +5,20 @@
 #include "kernels/common/device.h"
 #include "kernels/gemm/gemm_cuda.h"
 
+#ifdef DIPTYCH_HAVE_CUDNN
+#include "kernels/gemm/gemm_cublas.h"
+#endif
+
 namespace diptych {
 
 namespace {
 
 template <class Args>
 void run_rung(Stream& stream, const Args& args) {
+#ifdef DIPTYCH_HAVE_CUDNN
+  if constexpr (requires { dense_cublas(stream, args); })  // all passes but the bias's
+    if (stream.engine() == Engine::kCudnn) return dense_cublas(stream, args);
+#endif
   const auto& rung = pick_gemm_cuda(args, device::info().chip);
   const size_t bytes = rung.workspace(args);
   rung.run(args, bytes > 0 ? stream.workspace(bytes) : nullptr, stream.cuda());

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# Engine cudnn: built into diptych_kernels when the headers of cuDNN (9.8 or later) and cuBLASLt are found. The libraries
+# are loaded when the engine is first used; where they were found here is tried after the loader's own places.
+#   CUDNN_ROOT, CUBLAS_ROOT   folders with include/ and lib/, also as environment variables
+set(cudnn_places ${CUDNN_ROOT} $ENV{CUDNN_ROOT} ${CUDAToolkit_INCLUDE_DIRS} ${CUDAToolkit_LIBRARY_ROOT})
+set(cublas_places ${CUBLAS_ROOT} $ENV{CUBLAS_ROOT} ${CUDAToolkit_INCLUDE_DIRS} ${CUDAToolkit_LIBRARY_ROOT})
+find_path(DIPTYCH_CUDNN_INCLUDE cudnn_version.h HINTS ${cudnn_places} PATH_SUFFIXES include)
+find_path(DIPTYCH_CUBLASLT_INCLUDE cublasLt.h HINTS ${cublas_places} PATH_SUFFIXES include)
+find_file(DIPTYCH_CUDNN_FILE libcudnn.so.9 HINTS ${cudnn_places} ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib lib64 ../lib)
+find_file(DIPTYCH_CUBLASLT_FILE libcublasLt.so.13 HINTS ${cublas_places} ${CUDAToolkit_LIBRARY_DIR}
+          PATH_SUFFIXES lib lib64 ../lib)
+set(DIPTYCH_CUDNN OFF CACHE INTERNAL "Engine cudnn is built")
+set(cudnn_version "none")
+if(DIPTYCH_CUDNN_INCLUDE)
+  file(STRINGS ${DIPTYCH_CUDNN_INCLUDE}/cudnn_version.h lines REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) ")
+  string(REGEX REPLACE "[^0-9]*([0-9]+)[^0-9]+([0-9]+)[^0-9]+([0-9]+).*" "\\1.\\2.\\3" cudnn_version "${lines}")
+endif()
+if(DIPTYCH_CUBLASLT_INCLUDE AND DIPTYCH_CUDNN_INCLUDE AND cudnn_version VERSION_GREATER_EQUAL 9.8)
+  set(DIPTYCH_CUDNN ON CACHE INTERNAL "Engine cudnn is built")
+  target_sources(diptych_kernels PRIVATE common/cuda/cudnn.cpp common/cuda/cudnn_api.cpp common/cuda/library.cpp)
+  target_include_directories(diptych_kernels SYSTEM PUBLIC ${DIPTYCH_CUDNN_INCLUDE} ${DIPTYCH_CUBLASLT_INCLUDE})
+  target_compile_definitions(diptych_kernels PUBLIC DIPTYCH_HAVE_CUDNN=1)
+  target_link_libraries(diptych_kernels PUBLIC ${CMAKE_DL_LIBS})
+  foreach(name CUDNN CUBLASLT)
+    if(DIPTYCH_${name}_FILE)
+      target_compile_definitions(diptych_kernels PRIVATE DIPTYCH_${name}_FILE="${DIPTYCH_${name}_FILE}")
+    endif()
+  endforeach()
+endif()
+message(STATUS "diptych: cuDNN headers ${cudnn_version} (9.8 or later serve), cuBLASLt ${DIPTYCH_CUBLASLT_INCLUDE}, engine cudnn ${DIPTYCH_CUDNN}")
