@@ -124,6 +124,8 @@ struct DeviceSampler::Impl {
     std::vector<LabTexel> lab(rct ? prepared.size() * area : 0);
     std::vector<uint8_t> eyes(o.eyes_mouth ? prepared.size() * area : 0);
     std::vector<ColourStatistics> own(prepared.size());
+    // Fills OpenCV's Lab tables, which have no lock, before threads meet there.
+    if (rct) lab_moments(cv::Mat(1, 1, CV_32FC3, cv::Scalar::all(0.5)));
     for_each_face(prepared.size(), [&](size_t i) {
       const PreparedFace& face = prepared[i];
       if (rct) {

@@ -249,7 +249,8 @@ __global__ void __launch_bounds__(kTileWide* kTileHigh)
   const int64_t area = static_cast<int64_t>(w) * w, n = blockIdx.z;
   ImageWarpSample& sample = samples[n];
   const int nodes = sample.nodes * sample.nodes, thread = tx + kTileWide * ty;
-  if (thread < nodes) tile.nodes[thread] = {sample.dx[thread], sample.dy[thread]};
+  if (thread < nodes)
+    store_whole(&tile.nodes[thread], float2{sample.dx[thread], sample.dy[thread]});
   if (thread == 0 && x0 == 0 && y0 == 0 && n == 0) move_on(out);
   __syncthreads();  // the grid is there
 
@@ -293,7 +294,7 @@ __global__ void __launch_bounds__(kBlockThreads)
     for (float& v : pack.v) v /= maximum;
     store_pack(values, p, area, pack);
   } else {
-    for (int64_t i = 4 * p; i < area && i < 4 * p + 4; ++i) values[i] /= maximum;
+    for (int64_t i = p; i < area; i += int64_t{gridDim.x} * blockDim.x) values[i] /= maximum;
   }
 }
 
