@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/common/variants.h"
+#include "kernels/conv_transpose2d/conv_transpose2d_device.h"
 #include "kernels/conv_transpose2d/conv_transpose2d_variants.h"
 
 namespace diptych {
@@ -111,6 +112,7 @@ void conv_transpose2d_forward(Stream& stream,
   check_tensor(op, "y", y, problem.y_shape(), y.dtype);
   if (epilogue.bias) check_tensor(op, "b", b, {problem.k}, DType::kF32);
   const ConvTranspose2dForwardArgs args = {problem, epilogue, x, w, b, y};
+  if (stream.on_device()) return conv_transpose2d_forward_device(stream, args);
   pick(op, conv_transpose2d_forward_variants(), stream, args).run(stream, args);
 }
 
