@@ -15,7 +15,7 @@ cd "$root"
 table=docs/registers.md
 out="${DIPTYCH_CUDA_COMPILE_DIR:-build/cuda_compile}"
 # Kernels that must not spill, by the name ptxas knows them under (extended regular expression).
-hot='mma|wgmma|tiled|dssim|adabelief|rmsprop|depth_to_space'
+hot='mma|wgmma|tiled|stream|dssim|adabelief|rmsprop|depth_to_space'
 
 nvcc="${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}"
 [ -x "$nvcc" ] || { echo "cuda_compile: no nvcc at $nvcc; install a CUDA toolkit or set NVCC" >&2; exit 1; }

@@ -3,102 +3,36 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
 #include <limits>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "kernels/common/variants.h"
 #include "kernels/gemm/gemm_cuda.h"
 #include "kernels/gemm/gemm_ref.h"
-#include "tests/sim/device_buffer.h"
+#include "tests/sim/rungs.h"
 
 namespace diptych {
 namespace {
 
 using ref::Values;
 
-constexpr int kChip = 90;
-
-// Which addresses a kernel touches does not depend on the values, so under the checker, which
-// takes its time, one round will do.
-#ifdef DIPTYCH_SIMT_CHECK
-constexpr bool kChecked = true;
-#else
-constexpr bool kChecked = false;
-#endif
-
-constexpr const char* kWhySkipped = "the exact round has shown the checker these accesses";
-
-// Sizes on and off the grids of 8 and 4, below, at and above each tile and batch tile, sums long
-// enough for several splits, in every pass; ragged last splits; a batch beyond one tile.
-std::vector<DenseProblem> cases() {
-  return {{1, 1, 1},    {3, 31, 7},   {2, 12, 33},   {8, 64, 64},  {5, 72, 130},
-          {1, 1288, 9}, {2, 8, 1061}, {9, 16, 520},  {9, 1544, 3}, {17, 136, 65},
-          {33, 40, 21}, {65, 24, 18}, {1, 264, 1290}};
-}
-
-Values inputs(bool exact, const Shape& shape, uint64_t seed) {
-  return exact ? random_integers(shape.numel(), 3, seed) : random_reals(shape.numel(), seed);
-}
-
-void round_to(DType dtype, RefTensor& ref) {
-  if (dtype == DType::kF32) return;
-  for (double& v : ref.value)
-    v = static_cast<double>(static_cast<float>(bf16(static_cast<float>(v))));
-}
-
-void add_to(RefTensor& ref, const Values& start) {
-  for (size_t i = 0; i < start.size(); ++i) ref::dense_add(ref, i, start[i]);
-}
-
-// At most terms + 4 roundings on the way of each term, in whatever order; one percent for the
-// error's own share of the store.
-Tolerance any_order(bool exact, int64_t terms) {
-  return {.exact = exact, .c = 1.01 * static_cast<double>(terms + 4)};
-}
-
-template <class Args>
-void run(const GemmCudaRung<Args>& rung, const Args& args) {
-  DeviceArray<unsigned char> workspace(rung.workspace(args));
-  rung.run(args, workspace.get(), nullptr);
-  simt::synchronize();
-}
-
-struct Param {
-  std::string rung;
-  DType dtype = DType::kF32;
-
-  friend std::ostream& operator<<(std::ostream& out, const Param& p) {
-    return out << p.rung << ' ' << p.dtype;
-  }
-};
-
-std::string name_of_param(const ::testing::TestParamInfo<Param>& info) {
-  return str(info.param.rung, "_", info.param.dtype);
-}
-
-template <class Rungs>
-std::vector<Param> params(const Rungs& rungs) {
-  std::vector<Param> list;
-  for (const auto& rung : rungs)
-    for (const DType dtype : {DType::kF32, DType::kBF16})
-      if (dtype == DType::kBF16 || std::string_view(rung.name) != "mma")
-        list.push_back({rung.name, dtype});
+// Sizes on and off the grids of 8 and 4, below, at and above each tile and batch tile, a batch
+// beyond one tile. For the rungs that split their sums also sums of several splits, ragged last.
+std::vector<DenseProblem> cases(const std::string& rung) {
+  std::vector<DenseProblem> list = {{1, 1, 1},    {3, 31, 7},    {2, 12, 33},  {8, 64, 64},
+                                    {5, 72, 130}, {17, 136, 65}, {33, 40, 21}, {65, 24, 18}};
+  if (rung == "naive" || rung == "tiled") return list;
+  list.insert(list.end(), {{1, 1288, 9}, {2, 8, 1061}, {9, 1544, 3}, {1, 136, 1100}});
   return list;
 }
 
-template <class Rungs>
-const auto& named(const Rungs& rungs, const std::string& name) {
-  for (const auto& rung : rungs)
-    if (name == rung.name) return rung;
-  throw Error("no rung is named " + name);
-}
-
-// Runs body(problem) for every case, the buffers of which it makes; at least one must run.
+// Runs body(problem), which says whether the rung takes it, for every case; at least one must run.
 template <class Body>
-void for_each_case(const Body& body) {
+void for_each_case(const std::string& rung, const Body& body) {
   int ran = 0;
-  for (const DenseProblem& t : cases()) {
+  for (const DenseProblem& t : cases(rung)) {
     SCOPED_TRACE(str(t));
     ran += body(t);
   }
@@ -107,12 +41,12 @@ void for_each_case(const Body& body) {
 
 // Forward.
 
-class GemmSimForward : public ::testing::TestWithParam<Param> {
+class GemmSimForward : public ::testing::TestWithParam<RungParam> {
  protected:
   void check(bool exact, DType y_dtype, bool bias) {
     const auto& [name, dtype] = GetParam();
     const auto& rung = named(dense_cuda_forward_rungs(), name);
-    for_each_case([&, type = dtype](const DenseProblem& t) {
+    for_each_case(name, [&, type = dtype](const DenseProblem& t) {
       DeviceBuffer x({t.m, t.in}, type), w({t.out, t.in}, type), b({t.out}, DType::kF32);
       DeviceBuffer y({t.m, t.out}, y_dtype);
       const DenseCudaForward args = {.problem = t,
@@ -150,17 +84,17 @@ TEST_P(GemmSimForward, StoresF32) {
 
 INSTANTIATE_TEST_SUITE_P(Gemm,
                          GemmSimForward,
-                         ::testing::ValuesIn(params(dense_cuda_forward_rungs())),
+                         ::testing::ValuesIn(rung_params(dense_cuda_forward_rungs())),
                          name_of_param);
 
 // Backward to the data.
 
-class GemmSimBackwardData : public ::testing::TestWithParam<Param> {
+class GemmSimBackwardData : public ::testing::TestWithParam<RungParam> {
  protected:
   void check(bool exact, bool accumulate) {
     const auto& [name, dtype] = GetParam();
     const auto& rung = named(dense_cuda_backward_data_rungs(), name);
-    for_each_case([&, type = dtype](const DenseProblem& t) {
+    for_each_case(name, [&, type = dtype](const DenseProblem& t) {
       DeviceBuffer dy({t.m, t.out}, type), w({t.out, t.in}, type), dx({t.m, t.in}, type);
       const DenseCudaBackwardData args = {
           t, type, dy.view().data, w.view().data, dx.mut().data, accumulate};
@@ -188,17 +122,17 @@ TEST_P(GemmSimBackwardData, StaysWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Gemm,
                          GemmSimBackwardData,
-                         ::testing::ValuesIn(params(dense_cuda_backward_data_rungs())),
+                         ::testing::ValuesIn(rung_params(dense_cuda_backward_data_rungs())),
                          name_of_param);
 
 // Backward to the weights.
 
-class GemmSimBackwardWeight : public ::testing::TestWithParam<Param> {
+class GemmSimBackwardWeight : public ::testing::TestWithParam<RungParam> {
  protected:
   void check(bool exact, bool accumulate) {
     const auto& [name, dtype] = GetParam();
     const auto& rung = named(dense_cuda_backward_weight_rungs(), name);
-    for_each_case([&, type = dtype](const DenseProblem& t) {
+    for_each_case(name, [&, type = dtype](const DenseProblem& t) {
       DeviceBuffer x({t.m, t.in}, type), dy({t.m, t.out}, type), dw({t.out, t.in}, DType::kF32);
       const DenseCudaBackwardWeight args = {
           t, type, x.view().data, dy.view().data, dw.mut().as<float>(), accumulate};
@@ -225,17 +159,17 @@ TEST_P(GemmSimBackwardWeight, StaysWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Gemm,
                          GemmSimBackwardWeight,
-                         ::testing::ValuesIn(params(dense_cuda_backward_weight_rungs())),
+                         ::testing::ValuesIn(rung_params(dense_cuda_backward_weight_rungs())),
                          name_of_param);
 
 // Backward to the bias.
 
-class GemmSimBackwardBias : public ::testing::TestWithParam<Param> {
+class GemmSimBackwardBias : public ::testing::TestWithParam<RungParam> {
  protected:
   void check(bool exact, bool accumulate) {
     const auto& [name, dtype] = GetParam();
     const auto& rung = named(dense_cuda_backward_bias_rungs(), name);
-    for_each_case([&, type = dtype](const DenseProblem& t) {
+    for_each_case(name, [&, type = dtype](const DenseProblem& t) {
       DeviceBuffer dy({t.m, t.out}, type), db({t.out}, DType::kF32);
       const DenseCudaBackwardBias args = {t, type, dy.view().data, db.mut().as<float>(),
                                           accumulate};
@@ -260,7 +194,7 @@ TEST_P(GemmSimBackwardBias, AccumulatesWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Gemm,
                          GemmSimBackwardBias,
-                         ::testing::ValuesIn(params(dense_cuda_backward_bias_rungs())),
+                         ::testing::ValuesIn(rung_params(dense_cuda_backward_bias_rungs())),
                          name_of_param);
 
 // What kernels must not do.
