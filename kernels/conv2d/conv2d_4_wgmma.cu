@@ -21,101 +21,19 @@
 // What bounds it: tensor cores, if the tiles fill the chip and the box wastes few pixels (Q = 5 in
 // a box of 8 does 1.6 times the work).
 // SPDX-License-Identifier: MIT
-#include <algorithm>
-
-#include "kernels/conv2d/conv2d_mma_launch.cuh"
-#include "kernels/conv2d/conv2d_wgmma_kernels.cuh"
+#include "kernels/conv2d/conv2d_wgmma_launch.cuh"
 
 namespace diptych {
 
 namespace {
 
-constexpr int kMostBox = 256, kMostStep = 8;  // of a bulk tensor copy
-constexpr int kHalfAChip = 66;                // multiprocessors
-
-bool chip_accepts(const Conv2dProblem& t, DType dtype, int chip) {
-  return chip / 10 == 9 && dtype == DType::kBF16 && fits_int(t) && t.stride <= kMostStep;
-}
-
-// Work on padded channels must not outweigh the real work.
-bool suits_depth(int channels) {
-  return channels >= 32;
-}
-
-// The box of 2^log_pixels pixels that covers (n, rows, columns) with the fewest tiles; of equal
-// ones the widest. A box of a strided copy spans stride times its pixels.
-PixelTiles pixel_tiles(int n, int rows, int columns, int log_pixels, int stride) {
-  PixelTiles best{};
-  int64_t fewest = -1;
-  for (int log_q = log_pixels; log_q >= 0; --log_q)
-    for (int log_p = log_pixels - log_q; log_p >= 0; --log_p) {
-      if (stride << std::max(log_q, log_p) > kMostBox) continue;
-      const int log_n = log_pixels - log_q - log_p;
-      const PixelTiles t = {log_q,
-                            log_p,
-                            log_n,
-                            static_cast<int>(blocks_for(columns, 1 << log_q)),
-                            static_cast<int>(blocks_for(rows, 1 << log_p)),
-                            static_cast<int>(blocks_for(n, 1 << log_n))};
-      const int64_t count = int64_t{t.along_q} * t.along_p * t.along_n;
-      if (fewest >= 0 && count >= fewest) continue;
-      fewest = count;
-      best = t;
-    }
-  return best;
-}
-
-// Activations (n, rows, columns, channels), boxes of 64 channels by a tile of pixels.
-simt::TensorMap activations(
-    const void* base, int n, int rows, int columns, int channels, const PixelTiles& t, int step) {
-  const uint64_t c = static_cast<uint64_t>(channels), w = static_cast<uint64_t>(columns);
-  const uint64_t h = static_cast<uint64_t>(rows);
-  const auto span = [&](int log) { return static_cast<unsigned>(step) << log; };
-  const auto s = static_cast<unsigned>(step);
-  return simt::tensor_map(static_cast<const simt::bf16*>(base),
-                          {.rank = 4,
-                           .size = {c, w, h, static_cast<uint64_t>(n), 1},
-                           .stride = {2 * c, 2 * c * w, 2 * c * w * h, 0},
-                           .box = {64, span(t.log_q), span(t.log_p), 1u << t.log_n, 1},
-                           .step = {1, s, s, 1, 1},
-                           .swizzle = simt::Swizzle::k128});
-}
-
-// w (K,R,S,C), boxes of 64 channels of one tap by `filters` filters.
-simt::TensorMap weights(const void* base, const ConvDims& d, unsigned filters) {
-  const uint64_t c = static_cast<uint64_t>(d.c), s = static_cast<uint64_t>(d.s);
-  const uint64_t r = static_cast<uint64_t>(d.r);
-  return simt::tensor_map(static_cast<const simt::bf16*>(base),
-                          {.rank = 4,
-                           .size = {c, s, r, static_cast<uint64_t>(d.k), 1},
-                           .stride = {2 * c, 2 * c * s, 2 * c * s * r, 0},
-                           .box = {64, 1, 1, filters, 1},
-                           .step = {1, 1, 1, 1, 1},
-                           .swizzle = simt::Swizzle::k128});
-}
-
-template <class Gemm>
-simt::Config config(int x, int y, int z, CudaStream stream) {
-  return {
-      .grid = dim3(static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z)),
-      .block = Gemm::kThreads,
-      .smem = sizeof(typename Gemm::Shared),
-      .stream = stream};
-}
+constexpr int kHalfAChip = 66;  // multiprocessors
 
 // Forward.
 
-PixelTiles forward_tiles(const Conv2dProblem& t) {
-  return pixel_tiles(t.n, t.p(), t.q(), 7, t.stride);
-}
-
-bool accepts_forward(const Conv2dCudaForward& a, int chip) {
-  return chip_accepts(a.problem, a.dtype, chip) && forward_width(a) == 8;
-}
-
 template <int BN>
 bool suits_forward(const Conv2dCudaForward& a) {
-  return suits_depth(a.problem.c) && a.problem.k > BN / 2 &&
+  return deep_enough(a.problem.c) && a.problem.k > BN / 2 &&
          forward_tiles(a.problem).count() * blocks_for(a.problem.k, BN) >= kHalfAChip;
 }
 
@@ -125,25 +43,17 @@ void run_forward(const Conv2dCudaForward& a, void*, CudaStream stream) {
   const ConvDims d = dims_of(a.problem);
   const PixelTiles tiles = forward_tiles(a.problem);
   simt::launch(conv2d_forward_wgmma_kernel<BN>,
-               config<Gemm>(tiles.count(), static_cast<int>(blocks_for(d.k, BN)), 1, stream), d,
-               tiles, activations(a.x, d.n, d.h, d.w, d.c, tiles, d.stride), weights(a.w, d, BN),
-               store_of<simt::bf16>(a, store_width(a)));
+               wgmma_config<Gemm>(tiles.count(), static_cast<int>(blocks_for(d.k, BN)), 1, stream),
+               d, tiles, activation_boxes(a.x, d.n, d.h, d.w, d.c, tiles, d.stride),
+               weight_boxes(a.w, d, BN), store_of<simt::bf16>(a, store_width(a)));
 }
 
 // Backward data.
 
-PixelTiles phase_tiles(const Conv2dProblem& t) {
-  return pixel_tiles(t.n, (t.h + t.stride - 1) / t.stride, (t.w + t.stride - 1) / t.stride, 7, 1);
-}
-
-bool accepts_backward_data(const Conv2dCudaBackwardData& a, int chip) {
-  return chip_accepts(a.problem, a.dtype, chip) && k_width(a) == 8 && c_width(a) == 8;
-}
-
 template <int BN>
 bool suits_backward_data(const Conv2dCudaBackwardData& a) {
   const Conv2dProblem& t = a.problem;
-  return suits_depth(t.k) && t.c > BN / 2 &&
+  return deep_enough(t.k) && t.c > BN / 2 &&
          phase_tiles(t).count() * blocks_for(t.c, BN) *
                  static_cast<unsigned>(t.stride * t.stride) >=
              kHalfAChip;
@@ -155,10 +65,10 @@ void run_backward_data(const Conv2dCudaBackwardData& a, void*, CudaStream stream
   const ConvDims d = dims_of(a.problem);
   const PixelTiles tiles = phase_tiles(a.problem);
   simt::launch(conv2d_backward_data_wgmma_kernel<BN>,
-               config<Gemm>(tiles.count(), static_cast<int>(blocks_for(d.c, BN)),
-                            d.stride * d.stride, stream),
-               d, tiles, activations(a.da, d.n, d.p, d.q, d.k, tiles, 1), weights(a.w, d, 64),
-               static_cast<simt::bf16*>(a.dx), c_width(a), a.accumulate);
+               wgmma_config<Gemm>(tiles.count(), static_cast<int>(blocks_for(d.c, BN)),
+                                  d.stride * d.stride, stream),
+               d, tiles, activation_boxes(a.da, d.n, d.p, d.q, d.k, tiles, 1),
+               weight_boxes(a.w, d, 64), static_cast<simt::bf16*>(a.dx), c_width(a), a.accumulate);
 }
 
 // Backward weight.
@@ -174,7 +84,7 @@ SplitSum split_of(const Conv2dProblem& t) {
 }
 
 bool accepts_backward_weight(const Conv2dCudaBackwardWeight& a, int chip) {
-  return chip_accepts(a.problem, a.dtype, chip) && k_width(a) == 8 && c_width(a) == 8;
+  return hopper_accepts(a.problem, a.dtype, chip) && k_width(a) == 8 && c_width(a) == 8;
 }
 
 template <int BN>
@@ -196,12 +106,13 @@ void run_backward_weight(const Conv2dCudaBackwardWeight& a, void* workspace, Cud
   const bool whole = split.count == 1;
   float* const partials = static_cast<float*>(workspace);
   float* const to = whole ? a.dw : partials;
-  simt::launch(conv2d_backward_weight_wgmma_kernel<BN>,
-               config<Gemm>(static_cast<int>(blocks_for(d.k, Gemm::BM)),
-                            static_cast<int>(blocks_for(d.c, BN)) * d.r * d.s, split.count, stream),
-               d, tiles, activations(a.x, d.n, d.h, d.w, d.c, tiles, d.stride),
-               activations(a.da, d.n, d.p, d.q, d.k, tiles, 1), to, move_width(d.c, to, 4),
-               tiles.count(), split.steps_each, whole && a.accumulate);
+  simt::launch(
+      conv2d_backward_weight_wgmma_kernel<BN>,
+      wgmma_config<Gemm>(static_cast<int>(blocks_for(d.k, Gemm::BM)),
+                         static_cast<int>(blocks_for(d.c, BN)) * d.r * d.s, split.count, stream),
+      d, tiles, activation_boxes(a.x, d.n, d.h, d.w, d.c, tiles, d.stride),
+      activation_boxes(a.da, d.n, d.p, d.q, d.k, tiles, 1), to, move_width(d.c, to, 4),
+      tiles.count(), split.steps_each, whole && a.accumulate);
   if (!whole)
     sum_partials(partials, split.count, int64_t{d.k} * d.depth(), a.dw, a.accumulate, stream);
 }
@@ -216,17 +127,17 @@ size_t workspace_backward_weight(const Conv2dCudaBackwardWeight& a) {
 // Instantiations: 3 passes x BN in {128, 64}.
 
 const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardWgmma128 = {
-    "wgmma_128x128", accepts_forward, suits_forward<128>, no_workspace, run_forward<128>};
+    "wgmma_128x128", wgmma_accepts_forward, suits_forward<128>, no_workspace, run_forward<128>};
 
 const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardWgmma64 = {
-    "wgmma_128x64", accepts_forward, suits_forward<64>, no_workspace, run_forward<64>};
+    "wgmma_128x64", wgmma_accepts_forward, suits_forward<64>, no_workspace, run_forward<64>};
 
 const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataWgmma128 = {
-    "wgmma_128x128", accepts_backward_data, suits_backward_data<128>, no_workspace,
+    "wgmma_128x128", wgmma_accepts_backward_data, suits_backward_data<128>, no_workspace,
     run_backward_data<128>};
 
 const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataWgmma64 = {
-    "wgmma_128x64", accepts_backward_data, suits_backward_data<64>, no_workspace,
+    "wgmma_128x64", wgmma_accepts_backward_data, suits_backward_data<64>, no_workspace,
     run_backward_data<64>};
 
 const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightWgmma128 = {

@@ -25,9 +25,9 @@ const Conv2dCudaRung<Args>& pick_rung(const char* pass,
 
 std::span<const Conv2dCudaRung<Conv2dCudaForward>> conv2d_cuda_forward_rungs() {
   static const Conv2dCudaRung<Conv2dCudaForward> rungs[] = {
-      kConv2dForwardMma128x16,  kConv2dForwardWgmma128, kConv2dForwardWgmma64,
-      kConv2dForwardMma128x128, kConv2dForwardMma64x64, kConv2dForwardThin,
-      kConv2dForwardTiled,      kConv2dForwardNaive};
+      kConv2dForwardMma128x16, kConv2dForwardStreamK,    kConv2dForwardWgmma128,
+      kConv2dForwardWgmma64,   kConv2dForwardMma128x128, kConv2dForwardMma64x64,
+      kConv2dForwardThin,      kConv2dForwardTiled,      kConv2dForwardNaive};
   return rungs;
 }
 
@@ -39,9 +39,9 @@ std::span<const Conv2dCudaRung<Conv2dCudaBackwardEpilogue>> conv2d_cuda_backward
 
 std::span<const Conv2dCudaRung<Conv2dCudaBackwardData>> conv2d_cuda_backward_data_rungs() {
   static const Conv2dCudaRung<Conv2dCudaBackwardData> rungs[] = {
-      kConv2dBackwardDataMma128x16,  kConv2dBackwardDataWgmma128, kConv2dBackwardDataWgmma64,
-      kConv2dBackwardDataMma128x128, kConv2dBackwardDataMma64x64, kConv2dBackwardDataThin,
-      kConv2dBackwardDataTiled,      kConv2dBackwardDataNaive};
+      kConv2dBackwardDataMma128x16, kConv2dBackwardDataStreamK,    kConv2dBackwardDataWgmma128,
+      kConv2dBackwardDataWgmma64,   kConv2dBackwardDataMma128x128, kConv2dBackwardDataMma64x64,
+      kConv2dBackwardDataThin,      kConv2dBackwardDataTiled,      kConv2dBackwardDataNaive};
   return rungs;
 }
 

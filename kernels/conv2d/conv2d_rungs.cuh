@@ -34,6 +34,10 @@ extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataWgmma128,
 extern const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightWgmma128,
     kConv2dBackwardWeightWgmma64;
 
+// conv2d_5_stream_k.cu
+extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardStreamK;
+extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataStreamK;
+
 // conv2d_thin.cu
 extern const Conv2dCudaRung<Conv2dCudaForward> kConv2dForwardThin;
 extern const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataThin;

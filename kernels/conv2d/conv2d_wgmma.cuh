@@ -63,12 +63,13 @@ struct WgmmaGemm {
 
   __device__ static bool consumes() { return threadIdx.x < kConsumers; }
 
-  // load(a, b, full, step) asks for both tiles of a step, kStageBytes in all.
+  // load(a, b, full, step) asks for both tiles of a step, kStageBytes in all. done: steps of this
+  // block before these, which have used the stages in turn.
   template <class Load>
-  __device__ static void produce(Shared& s, int steps, const Load& load) {
+  __device__ static void produce(Shared& s, int steps, const Load& load, int done = 0) {
     if (threadIdx.x != kConsumers) return;
     for (int step = 0; step < steps; ++step) {
-      const int stage = step % kStages, round = step / kStages;
+      const int stage = (done + step) % kStages, round = (done + step) / kStages;
       if (round > 0) s.empty[stage].wait((round - 1) & 1);
       s.full[stage].arrive_expect(kStageBytes);
       load(s.a[stage], s.b[stage], s.full[stage], step);
@@ -84,14 +85,14 @@ struct WgmmaGemm {
                                  simt::Swizzle::k128);
   }
 
-  __device__ static void consume(Shared& s, int steps, Acc& acc) {
+  __device__ static void consume(Shared& s, int steps, Acc& acc, int done = 0) {
     const int group = static_cast<int>(threadIdx.x) / 128;
     const bool first_lane = threadIdx.x % 32 == 0;
 #pragma unroll
     for (int i = 0; i < BN / 2; ++i) acc[i] = 0;
     for (int step = 0; step < steps; ++step) {
-      const int stage = step % kStages;
-      s.full[stage].wait(step / kStages & 1);
+      const int stage = (done + step) % kStages;
+      s.full[stage].wait((done + step) / kStages & 1);
       simt::wgmma_fence();
 #pragma unroll
       for (int kk = 0; kk < BK / 16; ++kk)
@@ -100,9 +101,14 @@ struct WgmmaGemm {
                                                  descriptor<kTransB>(s.b[stage], kk), true);
       simt::wgmma_commit();
       simt::wgmma_wait<1>();  // the step before this one has been read
-      if (step > 0 && first_lane) s.empty[(step - 1) % kStages].arrive();
+      if (step > 0 && first_lane) s.empty[(done + step - 1) % kStages].arrive();
     }
     simt::wgmma_wait<0>();
+  }
+
+  // Gives back the stage of the last step consumed, when more steps are to come.
+  __device__ static void release(Shared& s, int step) {
+    if (threadIdx.x % 32 == 0) s.empty[step % kStages].arrive();
   }
 
   // use(row, column, run): 8 neighbouring results of a row of the tile, for each such run.
