@@ -69,22 +69,22 @@ class DeviceEngine : public ::testing::Test {
   }
 };
 
-// Twenty steps at 5e-5. AdaBelief moves a weight by at most rate / sqrt(1 - beta2) = 32 rates a
-// step however small its gradient is, so where a gradient is rounding error, the two runs may walk
-// apart by as much; elsewhere they agree to the rounding of f32 sums. Both are stated: all weights
-// within 20 steps of 2 rates, all but 1 % within a hundredth of it; losses within 1e-4 of their
-// value.
+// How far the runs end from each other, relative to how far the weights have come. Rounding alone
+// gives 4e-6. When the input of a leaky ReLU rounds across zero in one of them, a gradient changes
+// by a share of itself, and AdaBelief, which divides by the gradient's own size, carries that on:
+// 1e-3 was seen after twenty steps. A rate or a beta that is off by a twentieth gives 5e-2.
 void expect_parity(const std::string& archi) {
+  const std::vector<float> start = train(Engine::kCpu, tiny(archi), 0).weights;
   const Outcome cpu = train(Engine::kCpu, tiny(archi), 20);
   const Outcome device = train(device_engine(), tiny(archi), 20);
   for (size_t i = 0; i < cpu.losses.size(); ++i)
-    EXPECT_NEAR(device.losses[i], cpu.losses[i], 1e-4f * std::abs(cpu.losses[i])) << i;
-  const double bound = 20 * 2 * 5e-5;
-  EXPECT_LE(largest_difference(cpu.weights, device.weights), bound);
-  size_t far = 0;
-  for (size_t i = 0; i < cpu.weights.size(); ++i)
-    far += std::abs(cpu.weights[i] - device.weights[i]) > bound / 100;
-  EXPECT_LE(far, cpu.weights.size() / 100);
+    EXPECT_NEAR(device.losses[i], cpu.losses[i], 1e-3f * std::abs(cpu.losses[i])) << i;
+  double apart = 0, way = 0;
+  for (size_t i = 0; i < start.size(); ++i) {
+    apart += std::abs(static_cast<double>(cpu.weights[i]) - device.weights[i]);
+    way += std::abs(static_cast<double>(cpu.weights[i]) - start[i]);
+  }
+  EXPECT_LE(apart, 1e-2 * way);
 }
 
 TEST_F(DeviceEngine, TwentyStepsOfDfUdAgreeWithTheCpu) {

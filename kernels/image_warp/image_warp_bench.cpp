@@ -49,3 +49,5 @@ BENCHMARK(BM_ImageWarp)
 
 }  // namespace
 }  // namespace diptych
+
+BENCHMARK_MAIN();
