@@ -67,8 +67,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<MT>)
                                 const T* __restrict__ x,
                                 const T* __restrict__ w,
                                 DenseStore<T> store) {
-  constexpr int kEach = kForwardRows * MT / 32;  // results a lane has in the end
-  __shared__ float tile[MT][kBlockRows + 1];
+  constexpr int kEach = kForwardRows * MT / 32;     // results a lane has in the end
+  __shared__ float tile[MT][kBlockRows + 32 / MT];  // lanes of MT rows by 4 meet 32 banks
   const int row_tiles = (rows + MT - 1) / MT;
   const int m0 = static_cast<int>(blockIdx.x) % row_tiles * MT;
   const int o0 = static_cast<int>(blockIdx.x) / row_tiles * kBlockRows;

@@ -46,7 +46,7 @@ template <int NT>
 struct ForwardShared {
   union {
     float room[slice_room(kForwardSlices, kRowWarps, NT * 4)];
-    float tile[NT * 8][kBlockRows + 1];  // m, o
+    float tile[NT * 8][kBlockRows + 4];  // m, o; 8 rows by 4 pairs meet 32 banks
   };
 };
 
