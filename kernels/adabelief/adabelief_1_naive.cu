@@ -21,13 +21,7 @@ __global__ void adabelief_naive_kernel(AdaBeliefRates rates,
   if (i >= a.count) return;
   const AdaBeliefRates r = current(rates, a.state);
   const float gradient = (a.gradient_scale ? *a.gradient_scale : 1.0f) * a.gradient[i];
-  bool keep = true;
-  if (!r.all) {
-    const int64_t element = first_element + i;
-    const auto block = static_cast<uint64_t>(element / kDrawsPerBlock);
-    keep = keeps(keep_block(r.draw, block), static_cast<int>(element % kDrawsPerBlock),
-                 r.draw.threshold);
-  }
+  const bool keep = r.all || keeps_element(r.draw, first_element + i);
   float w = a.weight[i], m = a.m[i], v = a.v[i];
   adabelief_update(r, gradient, keep, w, m, v);
   a.weight[i] = w;

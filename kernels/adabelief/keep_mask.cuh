@@ -22,6 +22,12 @@ __device__ __forceinline__ bool keeps(const PhiloxWords& block, int i, unsigned 
   return (i % 2 == 0 ? word & 0xffffu : word >> 16) < threshold;
 }
 
+// Whether an element moves, with a Philox block of its own: seven of the eight draws are not used.
+__device__ __forceinline__ bool keeps_element(const KeepDraw& draw, int64_t element) {
+  const PhiloxWords block = keep_block(draw, static_cast<uint64_t>(element / kDrawsPerBlock));
+  return keeps(block, static_cast<int>(element % kDrawsPerBlock), draw.threshold);
+}
+
 // A warp works on 256 elements: lane l draws block l of them, and handles packs l and 32 + l of
 // four.
 constexpr int kWarpElements = 256, kPackElements = 4;
