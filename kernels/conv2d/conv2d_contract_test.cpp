@@ -6,30 +6,13 @@
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/conv2d_ref.h"
 #include "tests/support/cases.h"
+#include "tests/support/throws.h"
+#include "tests/support/variant_params.h"
 
 namespace diptych {
 namespace {
 
 using ref::Values;
-
-Stream& stream() {
-  static Stream cpu(Engine::kCpu, 2);
-  return cpu;
-}
-
-// Whether run throws an Error whose message contains part.
-template <class Run>
-::testing::AssertionResult throws(const Run& run, const std::string& part) {
-  try {
-    run();
-  } catch (const Error& error) {
-    if (std::string(error.what()).find(part) != std::string::npos) {
-      return ::testing::AssertionSuccess();
-    }
-    return ::testing::AssertionFailure() << "the message is: " << error.what();
-  }
-  return ::testing::AssertionFailure() << "nothing is thrown";
-}
 
 // Shapes.
 
@@ -65,8 +48,8 @@ TEST(Conv2dForwardStore, DepthToSpacePutsBlockRowThenColumnThenChannel) {
   for (const auto& variant : conv2d_forward_variants()) {
     TestBuffer y(up.y_shape(t), DType::kF32);
     const Conv2dForwardArgs args = {t, up, x.view(), w.view(), {}, {}, y.mut()};
-    if (!variant.accepts(stream(), args)) continue;
-    variant.run(stream(), args);
+    if (!variant.accepts(test_stream(), args)) continue;
+    variant.run(test_stream(), args);
     for (size_t i = 0; i < 8; ++i) EXPECT_EQ(y.get(i), static_cast<double>(i)) << variant.name;
   }
 }
@@ -108,32 +91,37 @@ TEST_F(Conv2dMessages, SayWhenNoOutputIsLeft) {
 
 TEST_F(Conv2dMessages, NameTheTensorWhoseShapeIsWrong) {
   EXPECT_TRUE(
-      throws([&] { conv2d_forward(stream(), t, {}, small.view(), w.view(), {}, {}, y.mut()); },
+      throws([&] { conv2d_forward(test_stream(), t, {}, small.view(), w.view(), {}, {}, y.mut()); },
              "conv2d_forward: x is (1,4,4,7) f32, expected (1,4,4,3) f32"));
 }
 
 TEST_F(Conv2dMessages, NameTheTensorThatIsMissing) {
   EXPECT_TRUE(throws(
-      [&] { conv2d_forward(stream(), t, {.bias = true}, x.view(), w.view(), {}, {}, y.mut()); },
+      [&] {
+        conv2d_forward(test_stream(), t, {.bias = true}, x.view(), w.view(), {}, {}, y.mut());
+      },
       "conv2d_forward: b is missing; expected (8) f32"));
   EXPECT_TRUE(throws(
-      [&] { conv2d_forward(stream(), t, {.residual = true}, x.view(), w.view(), {}, {}, y.mut()); },
+      [&] {
+        conv2d_forward(test_stream(), t, {.residual = true}, x.view(), w.view(), {}, {}, y.mut());
+      },
       "residual is missing"));
 }
 
 TEST_F(Conv2dMessages, NameTheDtypeThatIsWrong) {
   EXPECT_TRUE(
-      throws([&] { conv2d_forward(stream(), t, {}, x.view(), w16.view(), {}, {}, y.mut()); },
+      throws([&] { conv2d_forward(test_stream(), t, {}, x.view(), w16.view(), {}, {}, y.mut()); },
              "w is (8,3,3,3) bf16, expected (8,3,3,3) f32"));
   EXPECT_TRUE(
-      throws([&] { conv2d_forward(stream(), t, {}, x.view(), w.view(), {}, {}, y16.mut()); },
+      throws([&] { conv2d_forward(test_stream(), t, {}, x.view(), w.view(), {}, {}, y16.mut()); },
              "y is bf16, x is f32"));
 }
 
 TEST_F(Conv2dMessages, RefuseSlopesThatHideTheSign) {
   EXPECT_TRUE(throws(
       [&] {
-        conv2d_forward(stream(), t, {.leaky_slope = 0.0f}, x.view(), w.view(), {}, {}, y.mut());
+        conv2d_forward(test_stream(), t, {.leaky_slope = 0.0f}, x.view(), w.view(), {}, {},
+                       y.mut());
       },
       "leaky_slope = 0, expected in (0,1]"));
 }
@@ -142,21 +130,23 @@ TEST_F(Conv2dMessages, RefuseDepthToSpaceOfChannelsNotDivisibleByFour) {
   const Conv2dProblem odd = square_conv(1, 4, 3, 6, 3, 1);
   EXPECT_TRUE(throws(
       [&] {
-        conv2d_forward(stream(), odd, {.depth_to_space = true}, x.view(), w.view(), {}, {},
+        conv2d_forward(test_stream(), odd, {.depth_to_space = true}, x.view(), w.view(), {}, {},
                        y.mut());
       },
       "divisible by 4"));
 }
 
 TEST_F(Conv2dMessages, NameTheTensorsOfTheBackwardPasses) {
-  EXPECT_TRUE(throws([&] { conv2d_backward_data(stream(), t, small.view(), w.view(), x.grad()); },
-                     "conv2d_backward_data: da is (1,4,4,7) f32, expected (1,4,4,8) f32"));
   EXPECT_TRUE(
-      throws([&] { conv2d_backward_weight(stream(), t, x16.view(), y16.view(), w16.grad()); },
+      throws([&] { conv2d_backward_data(test_stream(), t, small.view(), w.view(), x.grad()); },
+             "conv2d_backward_data: da is (1,4,4,7) f32, expected (1,4,4,8) f32"));
+  EXPECT_TRUE(
+      throws([&] { conv2d_backward_weight(test_stream(), t, x16.view(), y16.view(), w16.grad()); },
              "conv2d_backward_weight: dw is (8,3,3,3) bf16, expected (8,3,3,3) f32"));
   EXPECT_TRUE(throws(
       [&] {
-        conv2d_backward_epilogue(stream(), t, {.leaky_slope = 0.5f}, {}, y.view(), y.mut(), {});
+        conv2d_backward_epilogue(test_stream(), t, {.leaky_slope = 0.5f}, {}, y.view(), y.mut(),
+                                 {});
       },
       "conv2d_backward_epilogue: y is missing"));
 }
@@ -166,15 +156,16 @@ TEST_F(Conv2dMessages, RefuseDepthToSpaceInPlace) {
   MutView da = {dy.data(), t.a_shape(), DType::kF32};
   EXPECT_TRUE(throws(
       [&] {
-        conv2d_backward_epilogue(stream(), t, {.depth_to_space = true}, {}, dy.view(), da, {});
+        conv2d_backward_epilogue(test_stream(), t, {.depth_to_space = true}, {}, dy.view(), da, {});
       },
       "da must not be dy"));
 }
 
 TEST_F(Conv2dMessages, NameAVariantThatDoesNotExist) {
   const ForceVariant force("conv2d_forward", "wishful");
-  EXPECT_TRUE(throws([&] { conv2d_forward(stream(), t, {}, x.view(), w.view(), {}, {}, y.mut()); },
-                     "no variant is named wishful"));
+  EXPECT_TRUE(
+      throws([&] { conv2d_forward(test_stream(), t, {}, x.view(), w.view(), {}, {}, y.mut()); },
+             "no variant is named wishful"));
 }
 
 // The gradient of the epilogue.
@@ -198,7 +189,8 @@ class Conv2dBackwardEpilogue : public ::testing::TestWithParam<DType> {
       ref::add_term(expected_db, i, start[i]);
     }
     TestBuffer& out = in_place ? dy : da;
-    conv2d_backward_epilogue(stream(), t, epilogue, y.view(), dy.view(), out.mut(), db.grad(mode));
+    conv2d_backward_epilogue(test_stream(), t, epilogue, y.view(), dy.view(), out.mut(),
+                             db.grad(mode));
     EXPECT_TRUE(within(out, expected_da, {.exact = true})) << "da " << t;
     EXPECT_TRUE(within(db, expected_db, {.exact = true})) << "db " << t;
   }
@@ -226,7 +218,7 @@ TEST_P(Conv2dBackwardEpilogue, SkipsAnUndefinedBiasGradient) {
   const Conv2dProblem t = square_conv(1, 3, 1, 2, 1, 1);
   TestBuffer dy(t.a_shape(), GetParam()), da(t.a_shape(), GetParam());
   const Values values = dy.set(random_integers(t.a_shape().numel(), 3, 1));
-  conv2d_backward_epilogue(stream(), t, {}, {}, dy.view(), da.mut(), {});
+  conv2d_backward_epilogue(test_stream(), t, {}, {}, dy.view(), da.mut(), {});
   EXPECT_TRUE(within(da, {values, values}, {.exact = true}));
 }
 
@@ -235,7 +227,7 @@ TEST_P(Conv2dBackwardEpilogue, SumsManyRowsWithinBound) {
   TestBuffer dy(t.a_shape(), GetParam()), da(t.a_shape(), GetParam()), db({t.k}, DType::kF32);
   const Values values = dy.set(random_reals(t.a_shape().numel(), 1));
   const auto expected = ref::conv2d_backward_epilogue(t, {}, {}, values);
-  conv2d_backward_epilogue(stream(), t, {}, {}, dy.view(), da.mut(), db.grad());
+  conv2d_backward_epilogue(test_stream(), t, {}, {}, dy.view(), da.mut(), db.grad());
   EXPECT_TRUE(within(db, expected.db, {.c = 37}));  // in f32 along a row, then in double
 }
 

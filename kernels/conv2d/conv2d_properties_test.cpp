@@ -9,16 +9,13 @@
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/conv2d_ref.h"
 #include "tests/support/cases.h"
+#include "tests/support/rounds.h"
+#include "tests/support/variant_params.h"
 
 namespace diptych {
 namespace {
 
 using ref::Values;
-
-Stream& stream() {
-  static Stream cpu(Engine::kCpu, 2);
-  return cpu;
-}
 
 // Where the reference is NaN, so is the output.
 ::testing::AssertionResult shows_nan(const TestBuffer& actual, const RefTensor& ref) {
@@ -67,30 +64,24 @@ TEST(Conv2dNan, ShowsInEveryPassOfEveryVariant) {
         ref::conv2d_forward(c.t, c.epilogue, c.x_values, c.w_values, c.b_values, {});
     for (const auto& variant : conv2d_backward_data_variants()) {
       const Conv2dBackwardDataArgs args = {c.t, c.y.view(), c.w.view(), c.dx.grad()};
-      if (!variant.accepts(stream(), args)) continue;
-      variant.run(stream(), args);
+      if (!variant.accepts(test_stream(), args)) continue;
+      variant.run(test_stream(), args);
       EXPECT_TRUE(shows_nan(c.dx, dx)) << variant.name << " backward_data " << dtype;
     }
     for (const auto& variant : conv2d_backward_weight_variants()) {
       const Conv2dBackwardWeightArgs args = {c.t, c.x.view(), c.y.view(), c.dw.grad()};
-      if (!variant.accepts(stream(), args)) continue;
-      variant.run(stream(), args);
+      if (!variant.accepts(test_stream(), args)) continue;
+      variant.run(test_stream(), args);
       EXPECT_TRUE(shows_nan(c.dw, dw)) << variant.name << " backward_weight " << dtype;
     }
     for (const auto& variant : conv2d_forward_variants()) {
       const Conv2dForwardArgs args = {c.t,        c.epilogue, c.x.view(), c.w.view(),
                                       c.b.view(), {},         c.y.mut()};
-      if (!variant.accepts(stream(), args)) continue;
-      variant.run(stream(), args);
+      if (!variant.accepts(test_stream(), args)) continue;
+      variant.run(test_stream(), args);
       EXPECT_TRUE(shows_nan(c.y, y)) << variant.name << " forward " << dtype;
     }
   }
-}
-
-double inner(const TestBuffer& a, const TestBuffer& b) {
-  double sum = 0;
-  for (size_t i = 0; i < static_cast<size_t>(a.shape().numel()); ++i) sum += a.get(i) * b.get(i);
-  return sum;
 }
 
 // Integers, so every product and sum is exact and the three numbers are equal.
@@ -106,8 +97,8 @@ TEST(Conv2dAdjoint, HoldsAmongThePassesOfEachVariant) {
     for (const char* variant : {"loops", "onednn"}) {
       const auto named = [&](const auto& list, const auto& args) {
         for (const auto& v : list) {
-          if (std::string_view(v.name) == variant && v.accepts(stream(), args)) {
-            v.run(stream(), args);
+          if (std::string_view(v.name) == variant && v.accepts(test_stream(), args)) {
+            v.run(test_stream(), args);
             return true;
           }
         }
@@ -129,7 +120,7 @@ TEST(Conv2dAdjoint, HoldsAmongThePassesOfEachVariant) {
 TEST(Conv2dLoops, AcceptEveryCase) {
   for (const Conv2dCase& test_case : conv2d_small_cases()) {
     const Conv2dForwardArgs args = {test_case.problem, test_case.epilogue, {}, {}, {}, {}, {}};
-    EXPECT_TRUE(conv2d_forward_variants().back().accepts(stream(), args));
+    EXPECT_TRUE(conv2d_forward_variants().back().accepts(test_stream(), args));
   }
 }
 
@@ -145,10 +136,10 @@ TEST(Conv2dResidual, MayBeTheOutputItself) {
     const Conv2dEpilogue add = {.residual = true};
     for (const auto& variant : conv2d_forward_variants()) {
       const Conv2dForwardArgs args = {t, add, x.view(), w.view(), {}, residual.view(), apart.mut()};
-      if (!variant.accepts(stream(), args)) continue;
-      variant.run(stream(), args);
+      if (!variant.accepts(test_stream(), args)) continue;
+      variant.run(test_stream(), args);
       y.set(start);
-      variant.run(stream(), {t, add, x.view(), w.view(), {}, y.view(), y.mut()});
+      variant.run(test_stream(), {t, add, x.view(), w.view(), {}, y.view(), y.mut()});
       for (size_t i = 0; i < start.size(); ++i) {
         ASSERT_EQ(y.get(i), apart.get(i)) << variant.name << " " << dtype << " at " << i;
       }
@@ -180,16 +171,16 @@ class Conv2dBits : public ::testing::Test {
 TEST_F(Conv2dBits, AreTheSameOnEveryRun) {
   for (const auto& variant : conv2d_forward_variants()) {
     const Conv2dForwardArgs args = {t, {}, x.view(), w.view(), {}, {}, y.mut()};
-    if (!variant.accepts(stream(), args)) continue;
-    variant.run(stream(), args);
-    variant.run(stream(), {t, {}, x.view(), w.view(), {}, {}, again.mut()});
+    if (!variant.accepts(test_stream(), args)) continue;
+    variant.run(test_stream(), args);
+    variant.run(test_stream(), {t, {}, x.view(), w.view(), {}, {}, again.mut()});
     EXPECT_EQ(values(y), values(again)) << variant.name;
   }
   for (const auto& variant : conv2d_backward_weight_variants()) {
     const Conv2dBackwardWeightArgs args = {t, x.view(), y.view(), dw.grad()};
-    if (!variant.accepts(stream(), args)) continue;
-    variant.run(stream(), args);
-    variant.run(stream(), {t, x.view(), y.view(), dw_again.grad()});
+    if (!variant.accepts(test_stream(), args)) continue;
+    variant.run(test_stream(), args);
+    variant.run(test_stream(), {t, x.view(), y.view(), dw_again.grad()});
     EXPECT_EQ(values(dw), values(dw_again)) << variant.name;
   }
 }
@@ -205,7 +196,7 @@ TEST_F(Conv2dBits, AreTheSameWithConstantWeights) {
       w.set(random_reals(t.w_shape().numel(), seed));
       constant.weights_changed();
       for (int call = 0; call < 2; ++call) variant.run(constant, args);
-      variant.run(stream(), {t, {}, x.view(), w.view(), {}, {}, again.mut()});
+      variant.run(test_stream(), {t, {}, x.view(), w.view(), {}, {}, again.mut()});
       EXPECT_EQ(values(y), values(again)) << variant.name << " seed " << seed;
     }
   }
@@ -221,7 +212,7 @@ TEST_F(Conv2dBits, AreRightWhenOtherWeightsTakeTheSamePlace) {
     for (const uint64_t seed : {2, 3}) {
       w.set(random_reals(t.w_shape().numel(), seed));
       variant.run(constant, args);
-      variant.run(stream(), {t, {}, x.view(), w.view(), {}, {}, again.mut()});
+      variant.run(test_stream(), {t, {}, x.view(), w.view(), {}, {}, again.mut()});
       EXPECT_EQ(values(y), values(again)) << variant.name << " seed " << seed;
     }
   }

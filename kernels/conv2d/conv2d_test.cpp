@@ -7,54 +7,15 @@
 #include "kernels/common/variants.h"
 #include "kernels/conv2d/conv2d_ref.h"
 #include "tests/support/cases.h"
+#include "tests/support/rounds.h"
+#include "tests/support/variant_params.h"
 
 namespace diptych {
 namespace {
 
 using ref::Values;
 
-Stream& stream() {
-  static Stream cpu(Engine::kCpu, 2);
-  return cpu;
-}
-
-// A variant with one dtype and, for gradients, one mode; each test runs every small case.
-struct Param {
-  const char* variant;
-  DType dtype;
-  GradMode mode = GradMode::kOverwrite;
-};
-
-std::string name_of_param(const ::testing::TestParamInfo<Param>& info) {
-  const char* mode = info.param.mode == GradMode::kAccumulate ? "_accumulate" : "";
-  return str(info.param.variant, "_", info.param.dtype, mode);
-}
-
-// Integers small enough that f32 sums are exact; reals in [-1,1).
-Values inputs(bool exact, int64_t count, uint64_t seed) {
-  return exact ? random_integers(count, 3, seed) : random_reals(count, seed);
-}
-
-// What storing an exact result in dtype gives.
-void round_to(DType dtype, RefTensor& ref) {
-  if (dtype == DType::kF32) return;
-  for (double& v : ref.value) {
-    v = static_cast<double>(static_cast<float>(bf16(static_cast<float>(v))));
-  }
-}
-
-void add_to(RefTensor& ref, const Values& start) {
-  for (size_t i = 0; i < start.size(); ++i) ref::add_term(ref, i, start[i]);
-}
-
-// Sums of `terms` products in any order, plus bias, residual, slope and what was there: at most
-// terms + 4 roundings on the way of each term. One percent covers the error's own share of the
-// store.
-Tolerance any_order(int64_t terms) {
-  return {.c = 1.01 * static_cast<double>(terms + 4)};
-}
-
-bool transforms(const Param& param) {
+bool transforms(const VariantParam& param) {
   return std::string_view(param.variant) == "winograd";
 }
 
@@ -69,33 +30,9 @@ Tolerance transformed(RefTensor& ref, int64_t products, double growth, double li
   return {.c = 1.01 * static_cast<double>(products + 40)};
 }
 
-template <class Variants>
-std::vector<Param> params(const Variants& variants, bool both_modes) {
-  std::vector<Param> list;
-  for (const auto& variant : variants) {
-    for (const DType dtype : {DType::kF32, DType::kBF16}) {
-      list.push_back({variant.name, dtype, GradMode::kOverwrite});
-      if (both_modes) list.push_back({variant.name, dtype, GradMode::kAccumulate});
-    }
-  }
-  return list;
-}
-
-// Runs the named variant; false when it does not accept the problem.
-template <class Variants, class Args>
-bool run_variant(const Variants& variants, const char* name, const Args& args) {
-  for (const auto& variant : variants) {
-    if (std::string_view(variant.name) != name) continue;
-    if (!variant.accepts(stream(), args)) return false;
-    variant.run(stream(), args);
-    return true;
-  }
-  return false;
-}
-
 // Forward.
 
-class Conv2dForward : public ::testing::TestWithParam<Param> {
+class Conv2dForward : public ::testing::TestWithParam<VariantParam> {
  protected:
   void check(bool exact, const Conv2dCase& test_case) {
     const Conv2dProblem& t = test_case.problem;
@@ -117,7 +54,7 @@ class Conv2dForward : public ::testing::TestWithParam<Param> {
     if (!run_variant(conv2d_forward_variants(), GetParam().variant, args)) return;
     RefTensor expected =
         ref::conv2d_forward(t, epilogue, x_values, w_values, b_values, residual_values);
-    Tolerance tolerance = any_order(int64_t{t.r} * t.s * t.c);
+    Tolerance tolerance = any_order(false, int64_t{t.r} * t.s * t.c);
     if (transforms(GetParam())) {
       tolerance = transformed(expected, t.c, 48.0, exact ? 3.0 : 1.0);
     } else if (exact) {
@@ -138,7 +75,7 @@ TEST_P(Conv2dForward, StaysWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Conv2d,
                          Conv2dForward,
-                         ::testing::ValuesIn(params(conv2d_forward_variants(), false)),
+                         ::testing::ValuesIn(variant_params(conv2d_forward_variants(), false)),
                          name_of_param);
 
 // Heads: bf16 in, f32 out. Whichever variant takes it.
@@ -158,16 +95,16 @@ TEST(Conv2dForwardHead, StoresF32FromBf16) {
     for (const auto& variant : conv2d_forward_variants()) {
       const Conv2dForwardArgs args = {t,        epilogue,        x.view(), w.view(),
                                       b.view(), residual.view(), y.mut()};
-      if (!variant.accepts(stream(), args)) continue;
-      variant.run(stream(), args);
-      EXPECT_TRUE(within(y, expected, any_order(int64_t{t.r} * t.s * t.c))) << variant.name;
+      if (!variant.accepts(test_stream(), args)) continue;
+      variant.run(test_stream(), args);
+      EXPECT_TRUE(within(y, expected, any_order(false, int64_t{t.r} * t.s * t.c))) << variant.name;
     }
   }
 }
 
 // Backward to the data.
 
-class Conv2dBackwardData : public ::testing::TestWithParam<Param> {
+class Conv2dBackwardData : public ::testing::TestWithParam<VariantParam> {
  protected:
   void check(bool exact, const Conv2dCase& test_case) {
     const Conv2dProblem& t = test_case.problem;
@@ -181,7 +118,7 @@ class Conv2dBackwardData : public ::testing::TestWithParam<Param> {
     if (!run_variant(conv2d_backward_data_variants(), variant, args)) return;
     RefTensor expected = ref::conv2d_backward_data(t, da_values, w_values);
     add_to(expected, start);
-    Tolerance tolerance = any_order(int64_t{t.r} * t.s * t.k);
+    Tolerance tolerance = any_order(false, int64_t{t.r} * t.s * t.k);
     if (transforms(GetParam())) {
       tolerance = transformed(expected, t.k, 48.0, exact ? 3.0 : 1.0);
     } else if (exact) {
@@ -202,12 +139,12 @@ TEST_P(Conv2dBackwardData, StaysWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Conv2d,
                          Conv2dBackwardData,
-                         ::testing::ValuesIn(params(conv2d_backward_data_variants(), true)),
+                         ::testing::ValuesIn(variant_params(conv2d_backward_data_variants(), true)),
                          name_of_param);
 
 // Backward to the weights.
 
-class Conv2dBackwardWeight : public ::testing::TestWithParam<Param> {
+class Conv2dBackwardWeight : public ::testing::TestWithParam<VariantParam> {
  protected:
   void check(bool exact, const Conv2dCase& test_case) {
     const Conv2dProblem& t = test_case.problem;
@@ -221,7 +158,7 @@ class Conv2dBackwardWeight : public ::testing::TestWithParam<Param> {
     if (!run_variant(conv2d_backward_weight_variants(), variant, args)) return;
     RefTensor expected = ref::conv2d_backward_weight(t, x_values, da_values);
     add_to(expected, start);
-    Tolerance tolerance = any_order(int64_t{t.n} * t.p() * t.q());
+    Tolerance tolerance = any_order(false, int64_t{t.n} * t.p() * t.q());
     if (transforms(GetParam())) {
       const int64_t tiles = int64_t{t.n} * ((t.p() + 3) / 4) * ((t.q() + 3) / 4);
       tolerance = transformed(expected, tiles, 53.4, exact ? 3.0 : 1.0);
@@ -242,7 +179,8 @@ TEST_P(Conv2dBackwardWeight, StaysWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Conv2d,
                          Conv2dBackwardWeight,
-                         ::testing::ValuesIn(params(conv2d_backward_weight_variants(), true)),
+                         ::testing::ValuesIn(variant_params(conv2d_backward_weight_variants(),
+                                                            true)),
                          name_of_param);
 
 }  // namespace

@@ -10,52 +10,16 @@
 #include "kernels/common/variants.h"
 #include "kernels/conv_transpose2d/conv_transpose2d_ref.h"
 #include "tests/support/conv_transpose2d_cases.h"
+#include "tests/support/rounds.h"
+#include "tests/support/throws.h"
+#include "tests/support/variant_params.h"
 
 namespace diptych {
 namespace {
 
 using ref::Values;
 
-Stream& stream() {
-  static Stream cpu(Engine::kCpu, 2);
-  return cpu;
-}
-
-Values inputs(bool exact, int64_t count, uint64_t seed) {
-  return exact ? random_integers(count, 3, seed) : random_reals(count, seed);
-}
-
-// Round 1: equal, after rounding to the store. Round 2: `terms` products in any order, bias, slope
-// and what was there; one percent covers the error's own share of the store.
-Tolerance tolerance(bool exact, DType dtype, int64_t terms, RefTensor& ref) {
-  if (!exact) return {.c = 1.01 * static_cast<double>(terms + 4)};
-  for (double& v : ref.value) {
-    if (dtype == DType::kBF16) {
-      v = static_cast<double>(static_cast<float>(bf16(static_cast<float>(v))));
-    }
-  }
-  return {.exact = true};
-}
-
-struct Param {
-  const char* variant;
-  DType dtype;
-};
-
-std::string name_of_param(const ::testing::TestParamInfo<Param>& info) {
-  return str(info.param.variant, "_", info.param.dtype);
-}
-
-std::vector<Param> forward_params() {
-  std::vector<Param> list;
-  for (const ConvTranspose2dVariant& variant : conv_transpose2d_forward_variants()) {
-    list.push_back({variant.name, DType::kF32});
-    list.push_back({variant.name, DType::kBF16});
-  }
-  return list;
-}
-
-class ConvTranspose2dForward : public ::testing::TestWithParam<Param> {
+class ConvTranspose2dForward : public ::testing::TestWithParam<VariantParam> {
  protected:
   void check(bool exact,
              const ConvTranspose2dProblem& t,
@@ -68,14 +32,10 @@ class ConvTranspose2dForward : public ::testing::TestWithParam<Param> {
     const Values w_values = w.set(inputs(exact, w.shape().numel(), 2));
     const Values b_values = b.set(inputs(exact, t.k, 3));
     const ConvTranspose2dForwardArgs args = {t, epilogue, x.view(), w.view(), b.view(), y.mut()};
-    for (const ConvTranspose2dVariant& variant : conv_transpose2d_forward_variants()) {
-      if (std::string_view(variant.name) != GetParam().variant) continue;
-      if (!variant.accepts(stream(), args)) continue;
-      variant.run(stream(), args);
-      RefTensor expected = ref::conv_transpose2d_forward(t, epilogue, x_values, w_values, b_values);
-      const Tolerance bound = tolerance(exact, y_dtype, int64_t{t.r} * t.s * t.c, expected);
-      EXPECT_TRUE(within(y, expected, bound)) << t;
-    }
+    if (!run_variant(conv_transpose2d_forward_variants(), GetParam().variant, args)) return;
+    RefTensor expected = ref::conv_transpose2d_forward(t, epilogue, x_values, w_values, b_values);
+    if (exact) round_to(y_dtype, expected);
+    EXPECT_TRUE(within(y, expected, any_order(exact, int64_t{t.r} * t.s * t.c))) << t;
   }
 
   void check_all(bool exact, const ConvTranspose2dEpilogue& epilogue, DType y_dtype) {
@@ -101,7 +61,8 @@ TEST_P(ConvTranspose2dForward, StoresF32) {
 
 INSTANTIATE_TEST_SUITE_P(ConvTranspose2d,
                          ConvTranspose2dForward,
-                         ::testing::ValuesIn(forward_params()),
+                         ::testing::ValuesIn(variant_params(conv_transpose2d_forward_variants(),
+                                                            false)),
                          name_of_param);
 
 // The backward passes run conv2d's variants; here only the mapping onto them is at stake.
@@ -115,12 +76,10 @@ class ConvTranspose2dBackward : public ::testing::TestWithParam<DType> {
       const Values w_values = w.set(random_integers(w.shape().numel(), 3, 2));
       const Values start = dx.set(random_integers(dx.shape().numel(), 3, 3));
       RefTensor expected = ref::conv_transpose2d_backward_data(t, da_values, w_values);
-      for (size_t i = 0; i < start.size() && mode == GradMode::kAccumulate; ++i) {
-        ref::transpose_add(expected, i, start[i]);
-      }
-      conv_transpose2d_backward_data(stream(), t, da.view(), w.view(), dx.grad(mode));
-      const Tolerance bound = tolerance(true, GetParam(), 0, expected);
-      EXPECT_TRUE(within(dx, expected, bound)) << t;
+      if (mode == GradMode::kAccumulate) add_to(expected, start);
+      conv_transpose2d_backward_data(test_stream(), t, da.view(), w.view(), dx.grad(mode));
+      round_to(GetParam(), expected);
+      EXPECT_TRUE(within(dx, expected, {.exact = true})) << t;
     }
   }
 };
@@ -145,10 +104,8 @@ TEST_P(ConvTranspose2dBackward, WeightEqualsReferenceInBothModes) {
       const Values da_values = da.set(random_integers(da.shape().numel(), 3, 2));
       const Values start = dw.set(random_integers(dw.shape().numel(), 3, 3));
       RefTensor expected = ref::conv_transpose2d_backward_weight(t, x_values, da_values);
-      for (size_t i = 0; i < start.size() && mode == GradMode::kAccumulate; ++i) {
-        ref::transpose_add(expected, i, start[i]);
-      }
-      conv_transpose2d_backward_weight(stream(), t, x.view(), da.view(), dw.grad(mode));
+      if (mode == GradMode::kAccumulate) add_to(expected, start);
+      conv_transpose2d_backward_weight(test_stream(), t, x.view(), da.view(), dw.grad(mode));
       EXPECT_TRUE(within(dw, expected, {.exact = true})) << t;
     }
   }
@@ -160,8 +117,8 @@ TEST_P(ConvTranspose2dBackward, EpilogueUndoesLeakyAndSumsTheBias) {
   TestBuffer db({2}, DType::kF32);
   y.set({1, -1, -1, 0, 2, 3, -1, -2});
   dy.set({4, 4, 8, 8, 2, 2, 1, 1});
-  conv_transpose2d_backward_epilogue(stream(), t, {.bias = true, .leaky_slope = 0.5f}, y.view(),
-                                     dy.view(), da.mut(), db.grad());
+  conv_transpose2d_backward_epilogue(test_stream(), t, {.bias = true, .leaky_slope = 0.5f},
+                                     y.view(), dy.view(), da.mut(), db.grad());
   const double expected[] = {4, 2, 4, 8, 2, 2, 0.5, 0.5};
   for (size_t i = 0; i < 8; ++i) EXPECT_EQ(da.get(i), expected[i]) << i;
   EXPECT_EQ(db.get(0), 10.5);
@@ -173,12 +130,6 @@ INSTANTIATE_TEST_SUITE_P(ConvTranspose2d,
                          ::testing::Values(DType::kF32, DType::kBF16),
                          [](const auto& instance) { return std::string(name_of(instance.param)); });
 
-double inner(const TestBuffer& a, const TestBuffer& b) {
-  double sum = 0;
-  for (size_t i = 0; i < static_cast<size_t>(a.shape().numel()); ++i) sum += a.get(i) * b.get(i);
-  return sum;
-}
-
 // Reals in f32, by whatever variants are chosen: agreement to the errors of sums of a few hundred
 // terms.
 TEST(ConvTranspose2dAdjoint, HoldsAmongThePasses) {
@@ -189,9 +140,9 @@ TEST(ConvTranspose2dAdjoint, HoldsAmongThePasses) {
     x.set(random_reals(x.shape().numel(), 1));
     w.set(random_reals(w.shape().numel(), 2));
     da.set(random_reals(da.shape().numel(), 3));
-    conv_transpose2d_forward(stream(), t, {}, x.view(), w.view(), {}, y.mut());
-    conv_transpose2d_backward_data(stream(), t, da.view(), w.view(), dx.grad());
-    conv_transpose2d_backward_weight(stream(), t, x.view(), da.view(), dw.grad());
+    conv_transpose2d_forward(test_stream(), t, {}, x.view(), w.view(), {}, y.mut());
+    conv_transpose2d_backward_data(test_stream(), t, da.view(), w.view(), dx.grad());
+    conv_transpose2d_backward_weight(test_stream(), t, x.view(), da.view(), dw.grad());
     const double scale = std::sqrt(inner(y, y) * inner(da, da)) + 1e-6;
     EXPECT_NEAR(inner(y, da), inner(x, dx), 1e-5 * scale) << t;
     EXPECT_NEAR(inner(y, da), inner(w, dw), 1e-5 * scale) << t;
@@ -206,7 +157,7 @@ TEST(ConvTranspose2dExample, StrideTwoCropsTheEndOnly) {
   TestBuffer x(t.x_shape(), DType::kF32), w(t.w_shape(), DType::kF32), y(t.y_shape(), DType::kF32);
   x.set({10, 20});
   w.set({1, 2, 3});
-  conv_transpose2d_forward(stream(), t, {}, x.view(), w.view(), {}, y.mut());
+  conv_transpose2d_forward(test_stream(), t, {}, x.view(), w.view(), {}, y.mut());
   const double expected[] = {10, 20, 50, 40};
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(y.get(i), expected[i]) << i;
 }
@@ -222,26 +173,12 @@ TEST(ConvTranspose2dNan, ShowsInEveryVariant) {
     for (const ConvTranspose2dVariant& variant : conv_transpose2d_forward_variants()) {
       const ConvTranspose2dForwardArgs args = {
           t, {.leaky_slope = 0.5f}, x.view(), w.view(), {}, y.mut()};
-      if (!variant.accepts(stream(), args)) continue;
-      variant.run(stream(), args);
+      if (!variant.accepts(test_stream(), args)) continue;
+      variant.run(test_stream(), args);
       EXPECT_TRUE(std::isnan(y.get(static_cast<size_t>((2 * t.q() + 2) * t.k)))) << variant.name;
       EXPECT_EQ(y.get(0), 0.0) << variant.name;
     }
   }
-}
-
-// Whether run throws an Error whose message contains part.
-template <class Run>
-::testing::AssertionResult throws(const Run& run, const std::string& part) {
-  try {
-    run();
-  } catch (const Error& error) {
-    if (std::string(error.what()).find(part) != std::string::npos) {
-      return ::testing::AssertionSuccess();
-    }
-    return ::testing::AssertionFailure() << "the message is: " << error.what();
-  }
-  return ::testing::AssertionFailure() << "nothing is thrown";
 }
 
 TEST(ConvTranspose2dMessages, NameBothChannelCounts) {
@@ -266,19 +203,19 @@ TEST(ConvTranspose2dMessages, NameTheTensorThatIsWrong) {
   TestBuffer x(t.x_shape(), DType::kF32), w(t.w_shape(), DType::kF32), y(t.y_shape(), DType::kF32);
   TestBuffer small({1, 3, 4, 4}, DType::kF32);
   EXPECT_TRUE(throws(
-      [&] { conv_transpose2d_forward(stream(), t, {}, x.view(), w.view(), {}, small.mut()); },
+      [&] { conv_transpose2d_forward(test_stream(), t, {}, x.view(), w.view(), {}, small.mut()); },
       "conv_transpose2d_forward: y is (1,3,4,4) f32, expected (1,4,4,4) f32"));
   EXPECT_TRUE(throws(
       [&] {
-        conv_transpose2d_forward(stream(), t, {.bias = true}, x.view(), w.view(), {}, y.mut());
+        conv_transpose2d_forward(test_stream(), t, {.bias = true}, x.view(), w.view(), {}, y.mut());
       },
       "b is missing"));
-  EXPECT_TRUE(
-      throws([&] { conv_transpose2d_backward_data(stream(), t, small.view(), w.view(), x.grad()); },
-             "conv_transpose2d_backward_data: da is (1,3,4,4) f32"));
-  EXPECT_TRUE(
-      throws([&] { conv_transpose2d_backward_weight(stream(), t, x.view(), y.view(), x.grad()); },
-             "conv_transpose2d_backward_weight: dw is (1,2,2,3) f32"));
+  EXPECT_TRUE(throws(
+      [&] { conv_transpose2d_backward_data(test_stream(), t, small.view(), w.view(), x.grad()); },
+      "conv_transpose2d_backward_data: da is (1,3,4,4) f32"));
+  EXPECT_TRUE(throws(
+      [&] { conv_transpose2d_backward_weight(test_stream(), t, x.view(), y.view(), x.grad()); },
+      "conv_transpose2d_backward_weight: dw is (1,2,2,3) f32"));
 }
 
 }  // namespace

@@ -10,73 +10,16 @@
 #include "kernels/common/variants.h"
 #include "kernels/gemm/gemm_ref.h"
 #include "tests/support/dense_cases.h"
+#include "tests/support/rounds.h"
+#include "tests/support/throws.h"
+#include "tests/support/variant_params.h"
 
 namespace diptych {
 namespace {
 
 using ref::Values;
 
-Stream& stream() {
-  static Stream cpu(Engine::kCpu, 2);
-  return cpu;
-}
-
-// A variant with one dtype and, for gradients, one mode; each test runs every small case.
-struct Param {
-  const char* variant;
-  DType dtype;
-  GradMode mode = GradMode::kOverwrite;
-};
-
-std::string name_of_param(const ::testing::TestParamInfo<Param>& info) {
-  const char* mode = info.param.mode == GradMode::kAccumulate ? "_accumulate" : "";
-  return str(info.param.variant, "_", info.param.dtype, mode);
-}
-
-template <class Variants>
-std::vector<Param> params(const Variants& variants, bool both_modes) {
-  std::vector<Param> list;
-  for (const auto& variant : variants) {
-    for (const DType dtype : {DType::kF32, DType::kBF16}) {
-      list.push_back({variant.name, dtype, GradMode::kOverwrite});
-      if (both_modes) list.push_back({variant.name, dtype, GradMode::kAccumulate});
-    }
-  }
-  return list;
-}
-
-// Runs the named variant; false when it does not accept the problem.
-template <class Variants, class Args>
-bool run_variant(const Variants& variants, std::string_view name, const Args& args) {
-  for (const auto& variant : variants) {
-    if (variant.name != name || !variant.accepts(stream(), args)) continue;
-    variant.run(stream(), args);
-    return true;
-  }
-  return false;
-}
-
-Values inputs(bool exact, int64_t count, uint64_t seed) {
-  return exact ? random_integers(count, 3, seed) : random_reals(count, seed);
-}
-
-// Round 1: equal, after rounding to the store. Round 2: `terms` products summed in any order, the
-// bias and what was there; one percent covers the error's own share of the store.
-Tolerance tolerance(bool exact, DType dtype, int64_t terms, RefTensor& ref) {
-  if (!exact) return {.c = 1.01 * static_cast<double>(terms + 3)};
-  for (double& v : ref.value) {
-    if (dtype == DType::kBF16) {
-      v = static_cast<double>(static_cast<float>(bf16(static_cast<float>(v))));
-    }
-  }
-  return {.exact = true};
-}
-
-void add_to(RefTensor& ref, const Values& start) {
-  for (size_t i = 0; i < start.size(); ++i) ref::dense_add(ref, i, start[i]);
-}
-
-class DenseForward : public ::testing::TestWithParam<Param> {
+class DenseForward : public ::testing::TestWithParam<VariantParam> {
  protected:
   void check(bool exact, const DenseProblem& t, bool bias, DType y_dtype) {
     const DType dtype = GetParam().dtype;
@@ -88,8 +31,8 @@ class DenseForward : public ::testing::TestWithParam<Param> {
     const DenseForwardArgs args = {t, x.view(), w.view(), bias ? b.view() : View{}, y.mut()};
     if (!run_variant(dense_forward_variants(), GetParam().variant, args)) return;
     RefTensor expected = ref::dense_forward(t, x_values, w_values, bias ? b_values : Values());
-    const Tolerance bound = tolerance(exact, y_dtype, t.in, expected);
-    EXPECT_TRUE(within(y, expected, bound)) << t;
+    if (exact) round_to(y_dtype, expected);
+    EXPECT_TRUE(within(y, expected, any_order(exact, t.in))) << t;
   }
 };
 
@@ -111,10 +54,10 @@ TEST_P(DenseForward, StoresF32) {
 
 INSTANTIATE_TEST_SUITE_P(Dense,
                          DenseForward,
-                         ::testing::ValuesIn(params(dense_forward_variants(), false)),
+                         ::testing::ValuesIn(variant_params(dense_forward_variants(), false)),
                          name_of_param);
 
-class DenseBackwardData : public ::testing::TestWithParam<Param> {
+class DenseBackwardData : public ::testing::TestWithParam<VariantParam> {
  protected:
   void check(bool exact, const DenseProblem& t) {
     const auto& [variant, dtype, mode] = GetParam();
@@ -127,8 +70,8 @@ class DenseBackwardData : public ::testing::TestWithParam<Param> {
     if (!run_variant(dense_backward_data_variants(), variant, args)) return;
     RefTensor expected = ref::dense_backward_data(t, dy_values, w_values);
     add_to(expected, start);
-    const Tolerance bound = tolerance(exact, dtype, t.out, expected);
-    EXPECT_TRUE(within(dx, expected, bound)) << t;
+    if (exact) round_to(dtype, expected);
+    EXPECT_TRUE(within(dx, expected, any_order(exact, t.out))) << t;
   }
 };
 
@@ -142,10 +85,10 @@ TEST_P(DenseBackwardData, StaysWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Dense,
                          DenseBackwardData,
-                         ::testing::ValuesIn(params(dense_backward_data_variants(), true)),
+                         ::testing::ValuesIn(variant_params(dense_backward_data_variants(), true)),
                          name_of_param);
 
-class DenseBackwardWeight : public ::testing::TestWithParam<Param> {
+class DenseBackwardWeight : public ::testing::TestWithParam<VariantParam> {
  protected:
   void check(bool exact, const DenseProblem& t) {
     const auto& [variant, dtype, mode] = GetParam();
@@ -158,8 +101,7 @@ class DenseBackwardWeight : public ::testing::TestWithParam<Param> {
     if (!run_variant(dense_backward_weight_variants(), variant, args)) return;
     RefTensor expected = ref::dense_backward_weight(t, x_values, dy_values);
     add_to(expected, start);
-    const Tolerance bound = tolerance(exact, DType::kF32, t.m, expected);
-    EXPECT_TRUE(within(dw, expected, bound)) << t;
+    EXPECT_TRUE(within(dw, expected, any_order(exact, t.m))) << t;
   }
 };
 
@@ -173,7 +115,8 @@ TEST_P(DenseBackwardWeight, StaysWithinBoundOnReals) {
 
 INSTANTIATE_TEST_SUITE_P(Dense,
                          DenseBackwardWeight,
-                         ::testing::ValuesIn(params(dense_backward_weight_variants(), true)),
+                         ::testing::ValuesIn(variant_params(dense_backward_weight_variants(),
+                                                            true)),
                          name_of_param);
 
 TEST(DenseBackwardBias, EqualsReferenceInBothModes) {
@@ -184,15 +127,9 @@ TEST(DenseBackwardBias, EqualsReferenceInBothModes) {
     const Values start = db.set(random_integers(t.out, 3, 2));
     RefTensor expected = ref::dense_backward_bias(t, dy_values);
     if (mode == GradMode::kAccumulate) add_to(expected, start);
-    dense_backward_bias(stream(), dy.view(), db.grad(mode));
+    dense_backward_bias(test_stream(), dy.view(), db.grad(mode));
     EXPECT_TRUE(within(db, expected, {.exact = true}));
   }
-}
-
-double inner(const TestBuffer& a, const TestBuffer& b) {
-  double sum = 0;
-  for (size_t i = 0; i < static_cast<size_t>(a.shape().numel()); ++i) sum += a.get(i) * b.get(i);
-  return sum;
 }
 
 TEST(DenseAdjoint, HoldsAmongThePasses) {
@@ -203,9 +140,9 @@ TEST(DenseAdjoint, HoldsAmongThePasses) {
     x.set(random_integers(x.shape().numel(), 3, 1));
     w.set(random_integers(w.shape().numel(), 3, 2));
     dy.set(random_integers(dy.shape().numel(), 3, 3));
-    dense_forward(stream(), x.view(), w.view(), {}, y.mut());
-    dense_backward_data(stream(), dy.view(), w.view(), dx.grad());
-    dense_backward_weight(stream(), x.view(), dy.view(), dw.grad());
+    dense_forward(test_stream(), x.view(), w.view(), {}, y.mut());
+    dense_backward_data(test_stream(), dy.view(), w.view(), dx.grad());
+    dense_backward_weight(test_stream(), x.view(), dy.view(), dw.grad());
     EXPECT_EQ(inner(y, dy), inner(x, dx)) << t;
     EXPECT_EQ(inner(y, dy), inner(w, dw)) << t;
   }
@@ -254,44 +191,30 @@ TEST(DenseNan, ShowsInEveryVariant) {
   }
 }
 
-// Whether run throws an Error whose message contains part.
-template <class Run>
-::testing::AssertionResult throws(const Run& run, const std::string& part) {
-  try {
-    run();
-  } catch (const Error& error) {
-    if (std::string(error.what()).find(part) != std::string::npos) {
-      return ::testing::AssertionSuccess();
-    }
-    return ::testing::AssertionFailure() << "the message is: " << error.what();
-  }
-  return ::testing::AssertionFailure() << "nothing is thrown";
-}
-
 TEST(DenseMessages, NameTheOpAndAllShapes) {
   TestBuffer x({2, 3}, DType::kF32), w({4, 5}, DType::kF32), y({2, 4}, DType::kF32);
-  EXPECT_TRUE(throws([&] { dense_forward(stream(), x.view(), w.view(), {}, y.mut()); },
+  EXPECT_TRUE(throws([&] { dense_forward(test_stream(), x.view(), w.view(), {}, y.mut()); },
                      "dense_forward: shapes disagree, expected x (M,in), y (M,out), w (out,in); "
                      "x (2,3) f32, y (2,4) f32, w (4,5) f32"));
-  EXPECT_TRUE(throws([&] { dense_backward_data(stream(), y.view(), w.view(), x.grad()); },
+  EXPECT_TRUE(throws([&] { dense_backward_data(test_stream(), y.view(), w.view(), x.grad()); },
                      "dense_backward_data: shapes disagree"));
-  EXPECT_TRUE(throws([&] { dense_backward_weight(stream(), x.view(), y.view(), w.grad()); },
+  EXPECT_TRUE(throws([&] { dense_backward_weight(test_stream(), x.view(), y.view(), w.grad()); },
                      "dense_backward_weight: shapes disagree"));
-  EXPECT_TRUE(throws([&] { dense_backward_bias(stream(), y.view(), x.grad()); },
+  EXPECT_TRUE(throws([&] { dense_backward_bias(test_stream(), y.view(), x.grad()); },
                      "dense_backward_bias: db is (2,3) f32, expected (4) f32"));
 }
 
 TEST(DenseMessages, NameTheDtypeThatIsWrong) {
   TestBuffer x({2, 3}, DType::kF32), w({4, 3}, DType::kBF16), y({2, 4}, DType::kF32);
-  EXPECT_TRUE(throws([&] { dense_forward(stream(), x.view(), w.view(), {}, y.mut()); },
+  EXPECT_TRUE(throws([&] { dense_forward(test_stream(), x.view(), w.view(), {}, y.mut()); },
                      "w is (4,3) bf16, expected f32"));
-  EXPECT_TRUE(throws([&] { dense_backward_weight(stream(), x.view(), y.view(), w.grad()); },
+  EXPECT_TRUE(throws([&] { dense_backward_weight(test_stream(), x.view(), y.view(), w.grad()); },
                      "dw is (4,3) bf16, expected f32"));
 }
 
 TEST(DenseMessages, NameTheTensorThatIsNoMatrix) {
   TestBuffer x({2, 3, 1}, DType::kF32), w({4, 3}, DType::kF32), y({2, 4}, DType::kF32);
-  EXPECT_TRUE(throws([&] { dense_forward(stream(), x.view(), w.view(), {}, y.mut()); },
+  EXPECT_TRUE(throws([&] { dense_forward(test_stream(), x.view(), w.view(), {}, y.mut()); },
                      "x is (2,3,1) f32, expected a matrix"));
 }
 

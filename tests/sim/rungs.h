@@ -3,12 +3,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tests/sim/device_buffer.h"
+#include "tests/support/rounds.h"
 
 namespace diptych {
 
@@ -60,30 +60,6 @@ void run(const Rung& rung, const Args& args) {
   DeviceArray<unsigned char> workspace(rung.workspace(args));
   rung.run(args, workspace.get(), nullptr);
   simt::synchronize();
-}
-
-inline std::vector<double> inputs(bool exact, const Shape& shape, uint64_t seed) {
-  return exact ? random_integers(shape.numel(), 3, seed) : random_reals(shape.numel(), seed);
-}
-
-inline void round_to(DType dtype, RefTensor& ref) {
-  if (dtype == DType::kF32) return;
-  for (double& v : ref.value)
-    v = static_cast<double>(static_cast<float>(bf16(static_cast<float>(v))));
-}
-
-// What stood in an output that is accumulated to.
-inline void add_to(RefTensor& ref, const std::vector<double>& start) {
-  for (size_t i = 0; i < start.size(); ++i) {
-    ref.value[i] += start[i];
-    ref.magnitude[i] += std::abs(start[i]);
-  }
-}
-
-// At most terms + 4 roundings on the way of each term, in whatever order; one percent for the
-// error's own share of the store.
-inline Tolerance any_order(bool exact, int64_t terms) {
-  return {.exact = exact, .c = 1.01 * static_cast<double>(terms + 4)};
 }
 
 }  // namespace diptych
