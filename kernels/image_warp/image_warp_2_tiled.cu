@@ -115,17 +115,17 @@ __global__ void __launch_bounds__(kBlockThreads)
   if (changed.input) store_whole(changed.input + at, warp::jitter(sample.shift, t));
 }
 
-// A resident or a changed picture as Texels.
+// A resident or a changed picture. Bytes stay bytes until they are summed: kScale then.
 template <class T>
 struct Picture {
+  static constexpr bool kBytes = sizeof(T) == sizeof(FaceTexel);
+  static constexpr float kScale = kBytes ? 1.0f / 255 : 1.0f;
   const T* pixels;  // (R,R)
 
-  __device__ __forceinline__ warp::Texel at(int64_t i) const {
-    if constexpr (sizeof(T) == sizeof(FaceTexel)) {
-      return warp::of_bytes(load_whole(pixels + i));
-    } else {
-      return load_whole(pixels + i);
-    }
+  __device__ __forceinline__ warp::Texel at(int i) const {
+    const T t = load_whole(pixels + i);
+    return {static_cast<float>(t.b), static_cast<float>(t.g), static_cast<float>(t.r),
+            static_cast<float>(t.mask)};
   }
 };
 
@@ -145,25 +145,27 @@ struct Taps {
 
 // The colour, as warp::sample_cubic; and when asked the mask of the four middle taps, as
 // warp::sample_linear.
-template <bool kMask, class T>
-__device__ __forceinline__ warp::Colour read_taps(const Picture<T>& picture,
-                                                  int w,
-                                                  const Taps& taps,
-                                                  float& mask) {
+// kInner: no column lies outside, so a row is read from one address.
+template <bool kMask, bool kInner, class T>
+__device__ __forceinline__ warp::Colour read_taps_at(const Picture<T>& picture,
+                                                     int w,
+                                                     const Taps& taps,
+                                                     float& mask) {
   float b = 0, g = 0, r = 0, side[2] = {0, 0};
 #pragma unroll
   for (int v = 0; v < 4; ++v) {
     const int row = taps.j + v - 1;
-    const int64_t base = static_cast<int64_t>(warp::limit(row, 0, w - 1)) * w;
+    const int first = warp::limit(row, 0, w - 1) * w;
     float row_b = 0, row_g = 0, row_r = 0, near[2] = {0, 0};
 #pragma unroll
     for (int u = 0; u < 4; ++u) {
       const int column = taps.i + u - 1;
-      const warp::Texel t = picture.at(base + warp::limit(column, 0, w - 1));
+      const warp::Texel t = picture.at(first + (kInner ? column : warp::limit(column, 0, w - 1)));
       row_b += taps.wx.w[u] * t.b;
       row_g += taps.wx.w[u] * t.g;
       row_r += taps.wx.w[u] * t.r;
-      if (kMask && (u == 1 || u == 2)) near[u - 1] = column >= 0 && column < w ? t.mask : 0.0f;
+      if (kMask && (u == 1 || u == 2))
+        near[u - 1] = kInner || (column >= 0 && column < w) ? t.mask : 0.0f;
     }
     b += taps.wy.w[v] * row_b;
     g += taps.wy.w[v] * row_g;
@@ -172,7 +174,17 @@ __device__ __forceinline__ warp::Colour read_taps(const Picture<T>& picture,
       side[v - 1] = row >= 0 && row < w ? warp::blend(near[0], near[1], taps.fx) : 0.0f;
   }
   if (kMask) mask = warp::blend(side[0], side[1], taps.fy) * (1.0f / 255);
-  return {warp::unit(b), warp::unit(g), warp::unit(r)};
+  constexpr float kScale = Picture<T>::kScale;
+  return {warp::unit(b * kScale), warp::unit(g * kScale), warp::unit(r * kScale)};
+}
+
+template <bool kMask, class T>
+__device__ __forceinline__ warp::Colour read_taps(const Picture<T>& picture,
+                                                  int w,
+                                                  const Taps& taps,
+                                                  float& mask) {
+  return taps.i >= 1 && taps.i + 2 < w ? read_taps_at<kMask, true>(picture, w, taps, mask)
+                                       : read_taps_at<kMask, false>(picture, w, taps, mask);
 }
 
 struct WarpTile {

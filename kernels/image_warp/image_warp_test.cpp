@@ -87,6 +87,16 @@ TEST(ImageWarpDraws, AreThoseOfTheSpecification) {
   }
 }
 
+// Of the samples that the comparisons of pixels look at, here and in tests/sim.
+TEST(ImageWarpDraws, SomeAreMirroredAndSomeNot) {
+  int mirrored = 0, straight = 0;
+  for (const WarpCase& c : warp_cases())
+    for (uint64_t k = 5; k < 5 + kBatch; ++k)
+      (RefDraws(c.options, k).geometry.flip ? mirrored : straight)++;
+  EXPECT_GE(mirrored, 4);
+  EXPECT_GE(straight, 4);
+}
+
 TEST(ImageWarpDraws, PositionsAreWithinTheirRoundings) {
   for (const WarpCase& c : warp_cases()) {
     const int w = c.options.resolution;

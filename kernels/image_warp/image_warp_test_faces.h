@@ -64,7 +64,10 @@ struct WarpCase {
 // Sides around the tile (32 x 8) and around packs of 4; grids of 3 to 12 nodes.
 inline std::vector<WarpCase> warp_cases() {
   const auto make = [](int w, ColourTransfer transfer, double hsv, bool warp, bool flip) {
-    ImageWarpOptions o{.resolution = w, .seed = 99, .side = w % 2, .random_warp = warp};
+    ImageWarpOptions o{.resolution = w,
+                       .seed = 90u + static_cast<uint64_t>(w),
+                       .side = w % 2,
+                       .random_warp = warp};
     o.range.flip = flip;
     o.hsv_power = hsv;
     o.transfer = transfer;
