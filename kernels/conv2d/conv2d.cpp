@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/conv2d/conv2d.h"
 
-#include <limits>
-
+#include "kernels/common/tensor_checks.h"
 #include "kernels/common/variants.h"
 #include "kernels/conv2d/conv2d_device.h"
 #include "kernels/conv2d/conv2d_epilogue.h"
@@ -63,30 +62,14 @@ bool valid(const Conv2dProblem& t) {
          t.w + t.pad_left + t.pad_right >= t.s;
 }
 
-// One check for a tensor of a pass: its data, its shape and its dtype.
-void check_tensor(
-    const char* op, const char* name, const View& tensor, const Shape& shape, DType dtype) {
-  DIPTYCH_CHECK(tensor.data != nullptr, op, ": ", name, " is missing; expected ", shape, " ",
-                dtype);
-  DIPTYCH_CHECK(tensor.shape == shape && tensor.dtype == dtype, op, ": ", name, " is ", tensor,
-                ", expected ", shape, " ", dtype);
-}
-
 void check_problem(const char* op, const Conv2dProblem& problem) {
   DIPTYCH_CHECK(valid(problem), op, ": no output is left or a size is out of range; ", problem);
 }
 
 void check_epilogue(const char* op, const Conv2dProblem& problem, const Conv2dEpilogue& epilogue) {
-  DIPTYCH_CHECK(epilogue.leaky_slope > 0.0f && epilogue.leaky_slope <= 1.0f, op,
-                ": leaky_slope = ", epilogue.leaky_slope, ", expected in (0,1]; ", problem);
+  check_slope(op, problem, epilogue.leaky_slope);
   DIPTYCH_CHECK(!epilogue.depth_to_space || problem.k % 4 == 0, op,
                 ": depth_to_space needs K divisible by 4; ", problem);
-}
-
-int checked_int(int64_t size, const Shape& x, const Shape& w) {
-  DIPTYCH_CHECK(size <= std::numeric_limits<int>::max(), "conv2d: size ", size, " is too large; x ",
-                x, ", w ", w);
-  return static_cast<int>(size);
 }
 
 }  // namespace
@@ -107,7 +90,7 @@ Conv2dProblem make_conv2d_problem(const Shape& x, const Shape& w, const Conv2dOp
                 x, ", w ", w);
   DIPTYCH_CHECK(x[3] == w[3], "conv2d: x has C=", x[3], ", w expects C=", w[3], "; x ", x, ", w ",
                 w);
-  const auto size = [&](int64_t value) { return checked_int(value, x, w); };
+  const auto size = [&](int64_t value) { return checked_size("conv2d", value, x, w); };
   const Conv2dProblem problem = {.n = size(x[0]),
                                  .h = size(x[1]),
                                  .w = size(x[2]),

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
 
-#include <limits>
-
+#include "kernels/common/tensor_checks.h"
 #include "kernels/common/variants.h"
 #include "kernels/conv_transpose2d/conv_transpose2d_device.h"
 #include "kernels/conv_transpose2d/conv_transpose2d_variants.h"
@@ -29,19 +28,6 @@ void check_problem(const char* op, const ConvTranspose2dProblem& t) {
                      t.stride > 0 && t.pad_top >= 0 && t.pad_left >= 0 && t.pad_bottom >= 0 &&
                      t.pad_right >= 0 && t.p() > 0 && t.q() > 0;
   DIPTYCH_CHECK(valid, op, ": no output is left or a size is out of range; ", t);
-}
-
-void check_tensor(
-    const char* op, const char* name, const View& tensor, const Shape& shape, DType dtype) {
-  DIPTYCH_CHECK(tensor.data != nullptr, op, ": ", name, " is missing; expected ", shape, " ",
-                dtype);
-  DIPTYCH_CHECK(tensor.shape == shape && tensor.dtype == dtype, op, ": ", name, " is ", tensor,
-                ", expected ", shape, " ", dtype);
-}
-
-void check_slope(const char* op, const ConvTranspose2dProblem& t, float slope) {
-  DIPTYCH_CHECK(slope > 0.0f && slope <= 1.0f, op, ": leaky_slope = ", slope,
-                ", expected in (0,1]; ", t);
 }
 
 }  // namespace
@@ -74,11 +60,7 @@ ConvTranspose2dProblem make_conv_transpose2d_problem(const Shape& x,
                 "conv_transpose2d: expected x (N,H,W,C) and w (C,R,S,K); x ", x, ", w ", w);
   DIPTYCH_CHECK(x[3] == w[0], "conv_transpose2d: x has C=", x[3], ", w expects C=", w[0], "; x ", x,
                 ", w ", w);
-  const auto size = [&](int64_t value) {
-    DIPTYCH_CHECK(value <= std::numeric_limits<int>::max(), "conv_transpose2d: size ", value,
-                  " is too large; x ", x, ", w ", w);
-    return static_cast<int>(value);
-  };
+  const auto size = [&](int64_t value) { return checked_size("conv_transpose2d", value, x, w); };
   const ConvTranspose2dProblem problem = {.n = size(x[0]),
                                           .h = size(x[1]),
                                           .w = size(x[2]),
