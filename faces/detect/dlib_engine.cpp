@@ -51,8 +51,7 @@ struct ShapeModel::Impl {
 
 ShapeModel::ShapeModel(const std::filesystem::path& file) : impl_(new Impl) {
   constexpr const char* kRemedy =
-      "Install the package libdlib-data, or name a file "
-      "'shape_predictor_68_face_landmarks.dat' in the setting or in DIPTYCH_LANDMARK_MODEL";
+      "Install the package libdlib-data, or set DIPTYCH_LANDMARK_MODEL to a model of 68 points";
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file)) {
     throw InputError(file.string(), "the landmark model is missing or cannot be read", kRemedy);
