@@ -28,7 +28,9 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
+// What fits the budget; one will do for what takes many times of it.
 int count_within(double budget_ms, double each_ms, int least, int most) {
+  if (each_ms > 4 * budget_ms) return 1;
   const double count = budget_ms / std::max(each_ms, 1e-4);
   return static_cast<int>(std::clamp(count, static_cast<double>(least), static_cast<double>(most)));
 }

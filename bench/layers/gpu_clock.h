@@ -29,8 +29,9 @@ class GpuClock {
   // One run after one to warm up, milliseconds. For choosing among plans.
   double glance(const std::function<void()>& run);
 
-  // Spends about budget_ms on cold and as much on hot runs, at least 5 of each. Repetitions are
-  // recorded as a graph where `run` can be, so that the host's pace does not count.
+  // Spends about budget_ms on cold and as much on hot runs: at least 5 of each, or one of what
+  // takes over four times the budget. Repetitions are recorded as a graph where `run` can be, so
+  // that the host's pace does not count.
   GpuTimes time(const std::function<void()>& run, double budget_ms);
 
  private:

@@ -28,9 +28,11 @@ __global__ void __launch_bounds__(kThreads)
 // Independent chains hide the latency of each; their sum keeps the compiler from dropping them.
 __global__ void __launch_bounds__(kThreads) mma_loop_kernel(float* sink) {
   float d[kChains][4] = {};
-  const unsigned seed = threadIdx.x * 0x9E3779B9u | 0x3C003C00u;
-  unsigned a[4] = {seed, seed ^ 0x01230123u, seed ^ 0x02460246u, seed ^ 0x03690369u};
-  const unsigned b[2] = {seed ^ 0x00110011u, seed ^ 0x00220022u};
+  // Pairs of bf16 of size 1/2 to 1, either sign.
+  const auto pair = [](unsigned i) {
+    return ((threadIdx.x * 4 + i + 1) * 0x9E3779B9u & 0x807F807Fu) | 0x3F003F00u;
+  };
+  const unsigned a[4] = {pair(0), pair(1), pair(2), pair(3)}, b[2] = {pair(11), pair(12)};
   for (int round = 0; round < kRounds; ++round)
 #pragma unroll
     for (int chain = 0; chain < kChains; ++chain) simt::mma_16816(d[chain], a, b);
