@@ -55,6 +55,11 @@ void Optimizer::set_steps(int64_t steps) {
   device::upload(current_stream().cuda(), state_.get(), &state, sizeof(state));
 }
 
+void Optimizer::set_learning_rate(float rate) {
+  DIPTYCH_CHECK(rate > 0, "Optimizer: learning_rate = ", rate, ", expected above 0");
+  options_.learning_rate = rate;
+}
+
 void Optimizer::apply(const std::vector<ArenaRange>& ranges, const Tensor& health) {
   Stream& stream = current_stream();
   auto* const state = static_cast<OptimizerState*>(state_.get());

@@ -46,6 +46,9 @@ class Optimizer {
 
   void set_steps(int64_t steps);
 
+  // From the next apply() on. Work recorded before keeps the old rate.
+  void set_learning_rate(float rate);
+
   // Flat moment buffers by name: "m" and "v" of AdaBelief and Adam, "v" of RMSprop. For
   // checkpoints.
   struct Moment {

@@ -97,6 +97,12 @@ void count_non_finite(Stream& stream, View x, GradView y) {
   add_to(y, static_cast<double>(count_non_finite_cpu(stream, x)));
 }
 
+void count_saturated(Stream& stream, View x, GradView y) {
+  check_value("count_saturated", y);
+  if (stream.on_device()) return reduce_device(stream, Reduction::kSaturated, x, 1, y);
+  add_to(y, static_cast<double>(count_saturated_cpu(stream, x)));
+}
+
 void clip_scale(Stream& stream, View sum_of_squares, float limit, MutView y) {
   check_value("clip_scale", y);
   check_value("clip_scale", sum_of_squares);

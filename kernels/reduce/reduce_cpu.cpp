@@ -51,6 +51,13 @@ DIPTYCH_CPU_CLONES int32_t non_finite_in(const float* x, int64_t n) {
   return count;
 }
 
+DIPTYCH_CPU_CLONES int32_t saturated_in(const float* x, int64_t n) {
+  int32_t count = 0;
+  for (int64_t i = 0; i < n; ++i)
+    count += x[i] >= kSaturation && x[i] <= 1 - kSaturation ? 0 : 1;  // NaN counts
+  return count;
+}
+
 double total(const double* lanes) {
   double sum = 0;
   for (int l = 0; l < kLanes; ++l) sum += lanes[l];
@@ -160,6 +167,10 @@ double sum_of_squares_cpu(Stream& stream, View x) {
 
 int64_t count_non_finite_cpu(Stream& stream, View x) {
   return over_blocks<int64_t>(stream, x, non_finite_in);
+}
+
+int64_t count_saturated_cpu(Stream& stream, View x) {
+  return over_blocks<int64_t>(stream, x, saturated_in);
 }
 
 }  // namespace diptych

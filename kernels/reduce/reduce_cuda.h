@@ -12,7 +12,7 @@
 
 namespace diptych {
 
-enum class Reduction { kSum, kMaxAbs, kSquares, kNonFinite };
+enum class Reduction { kSum, kMaxAbs, kSquares, kNonFinite, kSaturated };
 
 // y[r] = reduction of x's row r, over divisor; y (rows) f32, y += when it accumulates. A whole
 // array is one row: sum_of_squares, count_non_finite.

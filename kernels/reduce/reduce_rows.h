@@ -20,5 +20,6 @@ void spread_rows_cpu(View dy, double divisor, GradView dx);
 void max_abs_rows_cpu(View x, MutView y);
 double sum_of_squares_cpu(Stream& stream, View x);
 int64_t count_non_finite_cpu(Stream& stream, View x);
+int64_t count_saturated_cpu(Stream& stream, View x);
 
 }  // namespace diptych

@@ -109,6 +109,20 @@ TEST_P(ReduceDtype, CountsEveryNanAndInfinity) {
   EXPECT_EQ(y.get(0), 12);
 }
 
+TEST_P(ReduceDtype, CountsWhatASigmoidCannotLeave) {
+  Stream stream;
+  TestBuffer x({20000}, GetParam()), y({1}, DType::kF32);
+  std::vector<double> values(20000, 0.5);
+  for (const size_t i : {0, 1, 2, 3}) values[i] = i % 2;         // saturated
+  values[1023] = -1, values[16384] = 2, values[19999] = kNan;    // saturated
+  values[7] = kSaturation, values[8] = 1 - double{kSaturation};  // not yet
+  x.set(values);
+  count_saturated(stream, x.view(), y.grad());
+  EXPECT_EQ(y.get(0), 7);
+  count_saturated(stream, x.view(), y.grad(GradMode::kAccumulate));
+  EXPECT_EQ(y.get(0), 14);
+}
+
 INSTANTIATE_TEST_SUITE_P(Reduce,
                          ReduceDtype,
                          ::testing::Values(DType::kF32, DType::kBF16),

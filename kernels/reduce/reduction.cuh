@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/common/cuda/dispatch.cuh"
+#include "kernels/reduce/reduce.h"
 #include "kernels/reduce/reduce_cuda.h"
 
 namespace diptych {
@@ -14,6 +15,8 @@ __device__ __forceinline__ double element_of(float x) {
   if constexpr (R == Reduction::kSquares) return static_cast<double>(x) * x;
   if constexpr (R == Reduction::kNonFinite)
     return (__float_as_uint(x) & 0x7f800000u) == 0x7f800000u ? 1.0 : 0.0;
+  if constexpr (R == Reduction::kSaturated)
+    return x >= kSaturation && x <= 1 - kSaturation ? 0.0 : 1.0;  // NaN counts
   return x;
 }
 
@@ -66,6 +69,8 @@ void dispatch_reduction(Reduction reduction, F&& f) {
       return f.template operator()<Reduction::kSquares>();
     case Reduction::kNonFinite:
       return f.template operator()<Reduction::kNonFinite>();
+    case Reduction::kSaturated:
+      return f.template operator()<Reduction::kSaturated>();
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "models/saehd/non_finite_loss.h"
 #include "nn/init.h"
 #include "tensor/ops.h"
 #include "tensor/profile.h"
@@ -15,20 +16,23 @@ namespace {
 
 void check_finite(const SaehdStep& losses, int64_t iteration) {
   std::string bad;
+  std::vector<NonFiniteSample> samples;
   const auto scan = [&](const char* side, const std::vector<float>& values) {
     for (size_t i = 0; i < values.size(); ++i) {
-      if (!std::isfinite(values[i]))
-        bad += str(bad.empty() ? "" : ", ", side, " sample ", i, " (", values[i], ")");
+      if (std::isfinite(values[i])) continue;
+      bad += str(bad.empty() ? "" : ", ", side, " sample ", i, " (", values[i], ")");
+      samples.push_back({side, i, values[i]});
     }
   };
   scan("src", losses.src_loss);
   scan("dst", losses.dst_loss);
   if (bad.empty()) return;
   clear_tape();
-  throw Error(str("iteration ", iteration, ": the loss is not finite for ", bad,
-                  ". The weights were not updated and the last checkpoint is untouched; go back to "
-                  "it with a lower "
-                  "learning rate, or look at these faces"));
+  throw NonFiniteLoss(
+      str("iteration ", iteration, ": the loss is not finite for ", bad,
+          ". The weights were not updated and the last checkpoint is untouched; go back to it with "
+          "a lower learning rate, or look at these faces"),
+      samples);
 }
 
 int checked_batch(const SaehdTrainOptions& options) {
@@ -47,6 +51,7 @@ SaehdTrainer::SaehdTrainer(const SaehdTrainOptions& options)
   arena_ = std::make_unique<ParamArena>(network_->parameters(), options.dtype);
   optimizer_ = std::make_unique<Optimizer>(*arena_, options.optimizer);
   health_ = Tensor::full({2 * int64_t{options.batch_size}}, 0.0f);
+  probe_ = std::make_unique<HealthProbe>(*arena_, health_.numel());
 }
 
 void SaehdTrainer::compute_losses() {
@@ -64,6 +69,8 @@ void SaehdTrainer::compute_losses() {
   const int64_t n = options_.batch_size;
   for (int64_t side = 0; side < 2; ++side)
     health_.part(side * n, {n}).copy_from(losses_[side].detach());
+  probe_->losses(health_);
+  probe_->outputs(out.src, out.dst);
 }
 
 // Seeds are ones: gradients of the sum over the batch, as the original takes them.
@@ -71,6 +78,7 @@ void SaehdTrainer::compute_gradients() {
   backward(losses_);
   for (Tensor& loss : losses_) loss = Tensor();
   arena_->finish_gradients();
+  probe_->gradients();
 }
 
 SaehdStep SaehdTrainer::checked(std::vector<float> values) const {
@@ -80,11 +88,21 @@ SaehdStep SaehdTrainer::checked(std::vector<float> values) const {
   return losses;
 }
 
+void SaehdTrainer::read_health(SaehdStep& step, const std::vector<float>& values) const {
+  step.health = probe_->read(values);
+  const std::string block = broken_block(step.health);
+  if (block.empty()) return;
+  throw NonFiniteLoss(str("iteration ", iteration() + 1, ": the gradient of ", block,
+                          " is not finite. The weights were not updated"),
+                      {});
+}
+
 SaehdStep SaehdTrainer::forward_backward(const SaehdSide& src, const SaehdSide& dst) {
   batch_.load(src, dst);
   compute_losses();
   SaehdStep losses = checked(health_.to_host());
   compute_gradients();
+  read_health(losses, probe_->values().to_host());
   return losses;
 }
 
@@ -93,9 +111,9 @@ void SaehdTrainer::update() {
   if (options_.network.liae && !options_.random_warp) {
     optimizer_->apply(
         arena_->ranges([](const std::string& name) { return name.rfind("inter_AB/", 0) != 0; }),
-        health_);
+        probe_->values());
   } else {
-    optimizer_->apply({{0, arena_->size()}}, health_);
+    optimizer_->apply({{0, arena_->size()}}, probe_->values());
   }
 }
 
@@ -126,6 +144,7 @@ void SaehdTrainer::set_source(Source source) {
   while (slots_.size() < kInFlight) {
     slots_.push_back(std::make_unique<Slot>());
     slots_.back()->losses = device::pinned(health_.bytes());
+    slots_.back()->health = device::pinned(probe_->values().bytes());
   }
 }
 
@@ -136,6 +155,8 @@ void SaehdTrainer::submit() {
   Slot& slot = *slots_[static_cast<size_t>(submitted_ % kInFlight)];
   const CudaStream stream = current_stream().cuda();
   device::start_download(stream, slot.losses.get(), health_.data(), health_.bytes());
+  const Tensor& health = probe_->values();
+  device::start_download(stream, slot.health.get(), health.data(), health.bytes());
   slot.copied.record(stream);
   ++submitted_;
 }
@@ -147,8 +168,18 @@ SaehdStep SaehdTrainer::collect() {
   ++collected_;
   const auto* const values = static_cast<const float*>(slot.losses.get());
   SaehdStep losses = checked({values, values + health_.numel()});
+  const auto* const health = static_cast<const float*>(slot.health.get());
+  read_health(losses, {health, health + probe_->values().numel()});
   optimizer_->count();
   return losses;
+}
+
+// A recorded step has the old rate in it: the next one is recorded anew.
+void SaehdTrainer::set_learning_rate(float rate) {
+  DIPTYCH_CHECK(in_flight() == 0, "SaehdTrainer::set_learning_rate: ", in_flight(),
+                " steps wait to be collected");
+  optimizer_->set_learning_rate(rate);
+  graph_.reset();
 }
 
 SaehdStep SaehdTrainer::step(const SaehdSide& src, const SaehdSide& dst) {
@@ -158,6 +189,7 @@ SaehdStep SaehdTrainer::step(const SaehdSide& src, const SaehdSide& dst) {
     batch_.load(src, dst);
     step_on_device();
     losses = checked(health_.to_host());
+    read_health(losses, probe_->values().to_host());
   } else {
     losses = forward_backward(src, dst);
     update();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/saehd/batch.h"
+#include "models/saehd/health.h"
 #include "models/saehd/losses.h"
 #include "models/saehd/saehd.h"
 #include "optim/optimizer.h"
@@ -32,6 +33,7 @@ struct SaehdTrainOptions {
 
 struct SaehdStep {
   std::vector<float> src_loss, dst_loss;  // per sample
+  StepHealth health = {};
 };
 
 class SaehdTrainer {
@@ -39,8 +41,8 @@ class SaehdTrainer {
   // Fresh weights from the seed. Throws Error on options that make no network.
   explicit SaehdTrainer(const SaehdTrainOptions& options);
 
-  // One iteration. A loss that is not finite throws Error naming the samples and leaves the weights
-  // untouched.
+  // One iteration. A loss or gradient that is not finite throws NonFiniteLoss, which names the
+  // samples, and leaves the weights untouched.
   SaehdStep step(const SaehdSide& src, const SaehdSide& dst);
 
   // On a device, steps without a word from the host: `source` writes the next samples into the
@@ -70,6 +72,9 @@ class SaehdTrainer {
 
   Optimizer& optimizer() { return *optimizer_; }
 
+  // Another rate from the next step on. No step may be under way.
+  void set_learning_rate(float rate);
+
   // Checkpoint: weights, moments, step count, options, and `extra` (sampler state and the like,
   // under its own keys). save() refuses weights that are not finite. load() checks file and options
   // before it touches anything and returns the metadata; it throws InputError when the file is of
@@ -83,6 +88,7 @@ class SaehdTrainer {
   void update();
   void step_on_device();
   SaehdStep checked(std::vector<float> losses) const;
+  void read_health(SaehdStep& step, const std::vector<float>& values) const;
 
   SaehdTrainOptions options_;
   std::unique_ptr<Saehd> network_;
@@ -91,12 +97,13 @@ class SaehdTrainer {
   SaehdBatch batch_;
   Tensor losses_[2];  // src, dst (n), of the step under way; roots of the backward pass
   Tensor health_;     // (2n): both, in memory that does not move
+  std::unique_ptr<HealthProbe> probe_;
   std::unique_ptr<StepGraph> graph_;
   bool warm_ = false;  // one step has run: workspaces have their size
   Source source_;
 
   struct Slot {
-    std::shared_ptr<void> losses;  // (2n) f32, pinned
+    std::shared_ptr<void> losses, health;  // (2n) f32 and probe_'s values, pinned
     device::Event copied;
   };
 

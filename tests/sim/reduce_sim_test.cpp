@@ -102,6 +102,19 @@ TEST_P(ReduceSim, CountsEveryNanAndInfinity) {
   }
 }
 
+TEST_P(ReduceSim, CountsWhatASigmoidCannotLeave) {
+  for (const auto step : kSteps) {
+    DeviceBuffer x({40000}, GetParam()), y({1}, DType::kF32);
+    std::vector<double> values(40000, 0.5);
+    values[0] = 0, values[1023] = 1, values[16383] = -3, values[39999] = kNan;
+    values[7] = kSaturation, values[8] = 1 - double{kSaturation};  // not yet
+    x.set(values);
+    const RowsProblem p{.reduction = Reduction::kSaturated, .rows = 1, .length = 40000};
+    step(p, x.view(), y.grad());
+    EXPECT_EQ(y.fetch().get(0), 4);
+  }
+}
+
 TEST_P(ReduceSim, NanShowsInItsRow) {
   for (const auto step : kSteps)
     for (const Reduction reduction : {Reduction::kSum, Reduction::kMaxAbs, Reduction::kSquares}) {
