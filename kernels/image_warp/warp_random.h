@@ -5,7 +5,8 @@
 // Uniform numbers and integers are the same bits everywhere. normal() is Rng::normal() on the host.
 // On a GPU its logarithm and cosine are taken in double and rounded, which is correct to the last
 // bit for every one of the 2^24 arguments each can have; the host's logf and cosf are one bit off
-// for 0.7 % and 1.3 % of them (glibc 2.36). A GPU's normal is within 4 * 2^-24 of the host's.
+// for 0.7 % and 1.3 % of them (glibc 2.36). So a GPU's normal is within 5 * 2^-24 of
+// the host's, relatively: one such bit each, half of it through the root, and two roundings.
 #pragma once
 
 #include <cmath>
