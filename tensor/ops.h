@@ -61,6 +61,18 @@ Tensor style_stats(const Tensor& x);  // f32 (N,H,W,C) -> (N,2C): C means, C dev
 Tensor dssim_loss(const Tensor& target,
                   const Tensor& prediction,
                   int window);  // mean over channels
+
+// structure * mean over channels of DSSIM + squares * mean (t - p)^2, both pictures multiplied by
+// the mask (N,H,W,1) unless it is undefined. One pass each way on a device.
+struct PictureTerms {
+  int window = 1;
+  float structure = 1, squares = 0;
+};
+
+Tensor picture_loss(const Tensor& target,
+                    const Tensor& prediction,
+                    const Tensor& mask,
+                    const PictureTerms& terms);
 // mean (t - p)^2, or mean (t*m - p*m)^2
 Tensor squared_error(const Tensor& target, const Tensor& prediction, const Tensor& mask = {});
 Tensor masked_abs_error(const Tensor& target,

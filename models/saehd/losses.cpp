@@ -51,6 +51,14 @@ Tensor outside_of(const Tensor& mask) {
   return rest;
 }
 
+Tensor SideTerms::masked_target() const {
+  return masked ? mul_mask(target, soft) : target;
+}
+
+Tensor SideTerms::masked_prediction() const {
+  return masked ? mul_mask(prediction, soft) : prediction;
+}
+
 SideTerms reconstruction_loss(const Tensor& target,
                               const Tensor& prediction,
                               const Tensor& mask,
@@ -61,21 +69,23 @@ SideTerms reconstruction_loss(const Tensor& target,
   const DssimWindows windows = dssim_windows(static_cast<int>(target.shape()[1]));
   SideTerms side;
   side.target = options.blur_out_mask ? blur_out_target(target, mask, options.parity) : target;
+  side.prediction = prediction;
+  side.masked = options.masked_training;
   side.soft = soften_mask(mask, options.parity);
-  side.masked_target = options.masked_training ? mul_mask(side.target, side.soft) : side.target;
-  side.masked_prediction = options.masked_training ? mul_mask(prediction, side.soft) : prediction;
-  const Tensor &t = side.masked_target, &p = side.masked_prediction;
-  const Tensor structure = dssim_loss(t, p, windows.first);
-  const Tensor structure2 = windows.second ? dssim_loss(t, p, windows.second) : Tensor();
-  const Tensor pixels = squared_error(t, p);
+  const Tensor under = side.masked ? side.soft : Tensor();
+  const float structure = windows.second ? 5.0f : 10.0f;
+  const Tensor picture =
+      picture_loss(side.target, prediction, under,
+                   {.window = windows.first, .structure = structure, .squares = 10.0f});
+  const Tensor second =
+      windows.second ? picture_loss(side.target, prediction, under,
+                                    {.window = windows.second, .structure = 5.0f, .squares = 0.0f})
+                     : Tensor();
   const Tensor mask_error = squared_error(mask, predicted_mask);
   const Tensor eyes =
       options.eyes_mouth_prio ? masked_abs_error(side.target, prediction, eyes_mouth) : Tensor();
-  side.loss = weighted_sum({{windows.second ? 5.0f : 10.0f, &structure},
-                            {5.0f, &structure2},
-                            {10.0f, &pixels},
-                            {10.0f, &mask_error},
-                            {300.0f, &eyes}});
+  side.loss =
+      weighted_sum({{1.0f, &picture}, {1.0f, &second}, {10.0f, &mask_error}, {300.0f, &eyes}});
   return side;
 }
 

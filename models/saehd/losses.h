@@ -21,11 +21,16 @@ struct ReconstructionOptions {
 
 // What one side's network made of its pictures, with what it should have made. All f32.
 struct SideTerms {
-  Tensor target;             // (N,R,R,3), after blur_out_mask
-  Tensor soft;               // (N,R,R,1), the soft mask
-  Tensor masked_target;      // T: target * soft when training is masked, else target
-  Tensor masked_prediction;  // P likewise
-  Tensor loss;               // (N)
+  Tensor target;      // (N,R,R,3), after blur_out_mask
+  Tensor prediction;  // (N,R,R,3)
+  Tensor soft;        // (N,R,R,1), the soft mask
+  Tensor loss;        // (N)
+  bool masked = true;
+
+  // T and P: times soft when training is masked. Made anew by every call: the loss needs them only
+  // on the way.
+  Tensor masked_target() const;
+  Tensor masked_prediction() const;
 };
 
 // target, prediction (N,R,R,3); mask, predicted_mask, eyes_mouth (N,R,R,1); all f32. eyes_mouth is

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/add/add.h"
 #include "kernels/dssim/dssim.h"
+#include "kernels/dssim/picture_loss.h"
 #include "kernels/pixel_loss/pixel_loss.h"
 #include "kernels/reduce/reduce.h"
 #include "tensor/ops.h"
@@ -25,6 +26,39 @@ Tensor dssim_loss(const Tensor& target, const Tensor& prediction, int window) {
                    prediction.grad_view());
   });
   return loss;
+}
+
+namespace {
+
+Tensor fused_picture_loss(const Tensor& target,
+                          const Tensor& prediction,
+                          const Tensor& mask,
+                          const PictureTerms& terms) {
+  const OpTimer timer("picture_loss");
+  const DssimProblem problem = make_dssim_problem(prediction.shape(), terms.window);
+  const PictureLossWeights weights = {terms.structure, terms.squares};
+  const Tensor saved = recording({&prediction}) ? Tensor::empty(problem.saved_shape()) : Tensor();
+  Tensor loss = Tensor::empty({prediction.shape()[0]});
+  picture_loss_forward(current_stream(), problem, weights, target, prediction, mask, loss, saved);
+  record("picture_loss", {&prediction}, loss, [=](const Tensor& dloss) {
+    picture_loss_backward(current_stream(), problem, weights, target, prediction, mask, saved,
+                          dloss, prediction.grad_view());
+  });
+  return loss;
+}
+
+}  // namespace
+
+Tensor picture_loss(const Tensor& target,
+                    const Tensor& prediction,
+                    const Tensor& mask,
+                    const PictureTerms& terms) {
+  if (current_stream().on_device()) return fused_picture_loss(target, prediction, mask, terms);
+  const Tensor t = mask.defined() ? mul_mask(target, mask) : target;
+  const Tensor p = mask.defined() ? mul_mask(prediction, mask) : prediction;
+  const Tensor structure = dssim_loss(t, p, terms.window);
+  const Tensor pixels = terms.squares != 0 ? squared_error(t, p) : Tensor();
+  return weighted_sum({{terms.structure, &structure}, {terms.squares, &pixels}});
 }
 
 Tensor squared_error(const Tensor& target, const Tensor& prediction, const Tensor& mask) {
