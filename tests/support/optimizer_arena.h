@@ -46,4 +46,27 @@ inline bool reference_keeps(
   return bits < std::lround(probability * 65536);
 }
 
+// The arena after a step against Op::expected(), see optimizer_contract.h.
+template <class Op>
+void expect_step(const OptimizerArena& a, const typename Op::Step& step, double scale) {
+  RefTensor w, m, v;
+  for (size_t i = 0; i < a.g_values.size(); ++i) {
+    const bool keep =
+        step.keep_probability == 1.0f ||
+        reference_keeps(step.seed, step.stream, step.step,
+                        step.first_element + static_cast<int64_t>(i), step.keep_probability);
+    const ExpectedUpdate e = Op::expected(step, scale * a.g_values[i], a.w_values[i], a.m_values[i],
+                                          a.v_values[i], keep);
+    w.value.push_back(e.w);
+    m.value.push_back(e.m);
+    v.value.push_back(e.v);
+    w.magnitude.push_back(e.w_magnitude);
+    m.magnitude.push_back(e.m_magnitude);
+    v.magnitude.push_back(e.v_magnitude);
+  }
+  EXPECT_TRUE(within(a.w, w, {.c = Op::kRoundings}));
+  EXPECT_TRUE(within(a.m, m, {.c = Op::kRoundings}));
+  EXPECT_TRUE(within(a.v, v, {.c = Op::kRoundings}));
+}
+
 }  // namespace diptych
