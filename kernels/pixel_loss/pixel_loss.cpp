@@ -77,8 +77,16 @@ void mul_mask(Stream& stream, View x, View mask, GradView y) {
   mul_mask_device(stream, x, mask, y);
 }
 
-void needs_host(const char* op, const Stream& stream) {
-  DIPTYCH_CHECK(!stream.on_device(), op, ": has no kernel for engine ", name_of(stream.engine()));
+void bce(Stream& stream, View logits, View labels, float label, MutView loss) {
+  if (!stream.on_device()) return bce_cpu(stream, logits, labels, label, loss);
+  bce_logits_cuda(stream.cuda(), logits, labels, label, loss,
+                  stream.workspace(pixel_terms_workspace(logits)));
+}
+
+void bce_backward(
+    Stream& stream, View logits, View labels, float label, View dloss, GradView dlogits) {
+  if (!stream.on_device()) return bce_backward_cpu(logits, labels, label, dloss, dlogits);
+  bce_logits_backward_cuda(stream.cuda(), logits, labels, label, dloss, dlogits);
 }
 
 void check_picture(const char* op, View x, View loss) {
@@ -128,44 +136,40 @@ void mul_mask_backward(Stream& stream, View dy, View mask, GradView dx) {
 void bce_logits_forward(Stream& stream, View logits, View labels, MutView loss) {
   check_pair("bce_logits_forward", logits, labels);
   check_loss("bce_logits_forward", logits, loss);
-  needs_host("bce_logits_forward", stream);
-  bce_cpu(stream, logits, labels, 0, loss);
+  bce(stream, logits, labels, 0, loss);
 }
 
 void bce_logits_forward(Stream& stream, View logits, float label, MutView loss) {
   check_pair("bce_logits_forward", logits, logits);
   check_loss("bce_logits_forward", logits, loss);
-  needs_host("bce_logits_forward", stream);
-  bce_cpu(stream, logits, {}, label, loss);
+  bce(stream, logits, {}, label, loss);
 }
 
 void bce_logits_backward(Stream& stream, View logits, View labels, View dloss, GradView dlogits) {
   check_pair("bce_logits_backward", logits, labels);
   check_pair("bce_logits_backward", logits, dlogits);
   check_loss("bce_logits_backward", logits, dloss);
-  needs_host("bce_logits_backward", stream);
-  bce_backward_cpu(logits, labels, 0, dloss, dlogits);
+  bce_backward(stream, logits, labels, 0, dloss, dlogits);
 }
 
 void bce_logits_backward(Stream& stream, View logits, float label, View dloss, GradView dlogits) {
   check_pair("bce_logits_backward", logits, dlogits);
   check_loss("bce_logits_backward", logits, dloss);
-  needs_host("bce_logits_backward", stream);
-  bce_backward_cpu(logits, {}, label, dloss, dlogits);
+  bce_backward(stream, logits, {}, label, dloss, dlogits);
 }
 
 void total_variation_forward(Stream& stream, TotalVariation form, View x, MutView loss) {
   check_picture("total_variation_forward", x, loss);
-  needs_host("total_variation_forward", stream);
-  total_variation_cpu(stream, form, x, loss);
+  if (!stream.on_device()) return total_variation_cpu(stream, form, x, loss);
+  total_variation_cuda(stream.cuda(), form, x, loss, stream.workspace(pixel_terms_workspace(x)));
 }
 
 void total_variation_backward(
     Stream& stream, TotalVariation form, View x, View dloss, GradView dx) {
   check_picture("total_variation_backward", x, dloss);
   check_pair("total_variation_backward", x, dx);
-  needs_host("total_variation_backward", stream);
-  total_variation_backward_cpu(stream, form, x, dloss, dx);
+  if (!stream.on_device()) return total_variation_backward_cpu(stream, form, x, dloss, dx);
+  total_variation_backward_cuda(stream.cuda(), form, x, dloss, dx);
 }
 
 }  // namespace diptych

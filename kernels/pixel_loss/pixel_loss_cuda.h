@@ -7,6 +7,7 @@
 
 #include "kernels/common/cuda/cuda_stream.h"
 #include "kernels/common/view.h"
+#include "kernels/pixel_loss/pixel_loss.h"
 
 namespace diptych {
 
@@ -40,6 +41,18 @@ void pixel_error_backward_naive_cuda(CudaStream stream,
                                      View mask,
                                      View dloss,
                                      GradView dprediction);
+
+// Cross-entropy and total variation, in two passes. labels may be {}: then every label is `label`.
+// workspace: device memory of pixel_terms_workspace bytes, aligned to 8.
+size_t pixel_terms_workspace(View x);
+void bce_logits_cuda(
+    CudaStream stream, View logits, View labels, float label, MutView loss, void* workspace);
+void bce_logits_backward_cuda(
+    CudaStream stream, View logits, View labels, float label, View dloss, GradView dlogits);
+void total_variation_cuda(
+    CudaStream stream, TotalVariation form, View x, MutView loss, void* workspace);
+void total_variation_backward_cuda(
+    CudaStream stream, TotalVariation form, View x, View dloss, GradView dx);
 
 // y = x m, or += when y accumulates (mul_mask_backward). y may be x when it does not.
 void mul_mask_naive_cuda(CudaStream stream, View x, View mask, GradView y);
