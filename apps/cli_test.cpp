@@ -59,7 +59,7 @@ TEST_F(Cli, VersionAndHelpSucceed) {
 
 TEST_F(Cli, EverySubcommandHasHelp) {
   for (const char* name :
-       {"doctor", "init", "extract", "faces", "train", "merge", "verify", "info"})
+       {"doctor", "init", "extract", "faces", "train", "merge", "model", "verify", "info"})
     EXPECT_EQ(run({name, "--help"}).exit_code, 0) << name;
 }
 

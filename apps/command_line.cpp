@@ -118,6 +118,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_faces_command(app, choice);
   add_train_command(app, choice);
   add_merge_command(app, choice);
+  add_model_command(app, choice);
   add_verify_command(app, choice);
   add_info_command(app, choice);
   try {

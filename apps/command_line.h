@@ -27,6 +27,7 @@ void add_extract_command(CLI::App& app, CommandChoice& choice);
 void add_faces_command(CLI::App& app, CommandChoice& choice);
 void add_train_command(CLI::App& app, CommandChoice& choice);
 void add_merge_command(CLI::App& app, CommandChoice& choice);
+void add_model_command(CLI::App& app, CommandChoice& choice);
 void add_info_command(CLI::App& app, CommandChoice& choice);
 void add_verify_command(CLI::App& app, CommandChoice& choice);
 void add_doctor_command(CLI::App& app, CommandChoice& choice);

@@ -12,8 +12,8 @@
 
 #include "apps/command_line.h"
 #include "apps/contact_sheet.h"
-#include "apps/face_folder.h"
 #include "apps/face_ids.h"
+#include "apps/faces_transfer.h"
 #include "apps/open_faceset.h"
 #include "apps/progress.h"
 #include "apps/project.h"
@@ -33,6 +33,7 @@ struct FacesArguments {
   std::vector<std::string> ids;
   bool trash = false, all = false, json = false;
   int columns = 12, thumb = 96, count = 8;
+  FacesTransfer transfer;
   std::unique_ptr<SettingFlags> flags;
 };
 
@@ -237,45 +238,25 @@ int change_state(const FacesArguments& a, FaceState state) {
   return kExitOk;
 }
 
-int export_folder(const FacesArguments& a) {
-  const Faceset faceset = open_faceset_to_read(faceset_path(a));
-  const std::vector<int64_t> ids = chosen_ids(a, faceset);
-  Progress progress("export", "faces", static_cast<int64_t>(ids.size()));
-  export_faces(faceset, ids, a.path, [&](int64_t done, int64_t) { progress.update(done); });
-  progress.finish();
-  std::printf("wrote %zu faces to %s\n", ids.size(), a.path.c_str());
-  return kExitOk;
+FacesTransfer transfer_of(const FacesArguments& a) {
+  FacesTransfer t = a.transfer;
+  t.faceset = faceset_path(a);
+  t.path = a.path;
+  std::error_code error;
+  if (!fs::is_directory(a.target, error)) return t;
+  const Side side = side_from(a.side);
+  t.source = Project::open(a.target).source(side);
+  t.must_tie = side == Side::kDst;
+  return t;
 }
 
-int import_folder(const FacesArguments& a) {
-  const fs::path path = faceset_path(a);
-  std::error_code error;
-  // A new faceset appears only when everything was read.
-  const bool fresh = !fs::exists(path, error);
-  const fs::path target = fresh ? fs::path(path.string() + ".part") : path;
-  if (fresh) fs::remove(target, error);
-  ImportResult result;
-  {
-    Faceset faceset = fresh ? Faceset::create(target.string()) : Faceset::open(target.string());
-    Progress progress("import", "faces", 0);
-    try {
-      result = import_faces(faceset, a.path, [&](int64_t done, int64_t total) {
-        progress.set_total(total);
-        progress.update(done);
-      });
-    } catch (...) {
-      if (fresh) fs::remove(target, error);
-      throw;
-    }
-    progress.finish();
-  }
-  if (fresh) fs::rename(target, path);
-  std::printf("imported %s faces into %s\n", format_count(result.faces).c_str(), path.c_str());
-  if (!result.skipped_frames.empty()) {
-    std::printf("left out %zu frames that are there already: %s\n", result.skipped_frames.size(),
-                format_face_ids(result.skipped_frames).c_str());
-  }
-  return kExitOk;
+int export_command(const FacesArguments& a) {
+  const Faceset faceset = open_faceset_to_read(faceset_path(a));
+  return export_faces_to(transfer_of(a), faceset, chosen_ids(a, faceset));
+}
+
+int import_command(const FacesArguments& a) {
+  return import_faces_from(transfer_of(a));
 }
 
 int samples(const FacesArguments& a) {
@@ -330,6 +311,40 @@ void add_ids(CLI::App& command, FacesArguments& a, bool required) {
       ->required(required);
 }
 
+void add_format(CLI::App& command, FacesArguments& a) {
+  a.transfer.format = kFaceFormats[0];
+  command.add_option("--format", a.transfer.format, "diptych or dfl (DeepFaceLab) [diptych]")
+      ->check(CLI::IsMember(kFaceFormats));
+}
+
+void add_export(CLI::App& command, FacesArguments& a) {
+  add_ids(command, a, false);
+  add_states(command, a);
+  add_format(command, a);
+  command.add_option("-o,--output", a.path, "folder to make; with --format dfl also NAME.pak")
+      ->required()
+      ->type_name("PATH");
+  command.add_flag("--meta-dat", a.transfer.meta_dat, "write DeepFaceLab's meta.dat too");
+}
+
+void add_import(CLI::App& command, FacesArguments& a) {
+  command
+      .add_option("path,--from", a.path,
+                  "folder that faces export wrote; with --format dfl a folder of aligned faces or "
+                  "a faceset.pak")
+      ->required()
+      ->type_name("PATH");
+  add_format(command, a);
+  command
+      .add_option("--fps", a.transfer.fps,
+                  "dfl: rate at which frames were taken, if not every frame was")
+      ->check(CLI::Range(0.001, 1000.0));
+  command.add_flag("--append", a.transfer.append,
+                   "dfl: number faces that belong to no frame behind those that are there");
+  command.add_flag("--strict", a.transfer.strict,
+                   "dfl: import nothing when a picture cannot be used");
+}
+
 }  // namespace
 
 void add_faces_command(CLI::App& app, CommandChoice& choice) {
@@ -359,16 +374,9 @@ void add_faces_command(CLI::App& app, CommandChoice& choice) {
 
   add_sub(*faces, choice, a, "undo", "take back the last trash, restore or mask edit", undo);
 
-  CLI::App* out = add_sub(*faces, choice, a, "export", "write faces into a folder", export_folder);
-  add_ids(*out, *a, false);
-  add_states(*out, *a);
-  out->add_option("-o,--output", a->path, "folder to make")->required()->type_name("FOLDER");
-
-  CLI::App* in =
-      add_sub(*faces, choice, a, "import", "add the faces of such a folder", import_folder);
-  in->add_option("--from", a->path, "folder that faces export wrote")
-      ->required()
-      ->type_name("FOLDER");
+  add_export(*add_sub(*faces, choice, a, "export", "write faces into a folder", export_command),
+             *a);
+  add_import(*add_sub(*faces, choice, a, "import", "add faces from a folder", import_command), *a);
 
   CLI::App* batch =
       add_sub(*faces, choice, a, "samples", "draw what training sees of them", samples);

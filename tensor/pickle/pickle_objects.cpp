@@ -33,9 +33,10 @@ constexpr std::array kNumpy = {Name{"numpy.core.multiarray", "_reconstruct"},
 constexpr std::array kEnums = {Name{"facelib.FaceType", "FaceType"}, Name{"facelib", "FaceType"},
                                Name{"samplelib.Sample", "SampleType"},
                                Name{"core.imagelib.SegIEPolys", "SegIEPolyType"}};
-// getattr names a member of an enumeration (Python 3.11 wrote them so) and works on nothing else.
+// getattr names a member of an enumeration (Python 3.11 wrote them so) and works on nothing else;
+// bytes makes empty ones in protocol 2.
 constexpr std::array kOthers = {Name{"_codecs", "encode"}, Name{"collections", "OrderedDict"},
-                                Name{"builtins", "getattr"}};
+                                Name{"builtins", "getattr"}, Name{"__builtin__", "bytes"}};
 // Packages whose objects a lenient reading passes over.
 constexpr std::array<std::string_view, 8> kPackages = {
     "numpy", "facelib", "samplelib", "core", "models", "mainscripts", "merger", "pathlib"};
@@ -156,7 +157,8 @@ PickleValue PickleMachine::call(const PickleValue& callable,
   if (holds(kEnums, name)) return enum_member(name, arguments);
   if (name.name == "getattr") return named_member(arguments);
   if (name.name == "encode") return text_as_bytes(arguments);
-  expect_arguments(name, arguments, 0);  // OrderedDict
+  expect_arguments(name, arguments, 0);
+  if (name.name == "bytes") return PickleValue::of_bytes({});
   return PickleValue::of_node(PickleKind::kDict, &doc_.dicts.emplace_back());
 }
 

@@ -1,6 +1,6 @@
 // Reading the pickles that DeepFaceLab's files are made of, without running anything (spec
 // formats.md 2). A pickle is a program for a stack machine that may call any function of Python;
-// this reader knows the opcodes of plain data, protocols 2 to 5, and eleven names, all of which
+// this reader knows the opcodes of plain data, protocols 2 to 5, and a dozen names, all of which
 // mean data: NumPy arrays, scalars and dtypes, three enumerations, OrderedDict, and the text form
 // of bytes. Everything else ends the reading.
 // SPDX-License-Identifier: MIT

@@ -1,0 +1,186 @@
+// The real program with DeepFaceLab's formats: faces and models out and back in, and what is
+// refused.
+// SPDX-License-Identifier: MIT
+#include <cstdlib>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "apps/metrics.h"
+#include "apps/test_project.h"
+#include "faces/dfl/jpeg_metadata.h"
+#include "faces/image/file_io.h"
+#include "faces/image/test_folder.h"
+#include "models/saehd/trainer.h"
+#include "tensor/safetensors.h"
+
+namespace diptych {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DflCli : public ::testing::Test {
+ protected:
+  RunResult run(const std::vector<std::string>& arguments) const {
+    return run_program(arguments, folder.path());
+  }
+
+  void expect_done(const std::vector<std::string>& arguments) const {
+    const RunResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err << result.out;
+  }
+
+  void expect_refused(const std::vector<std::string>& arguments,
+                      const std::vector<std::string>& texts) const {
+    const RunResult result = run(arguments);
+    EXPECT_EQ(result.exit_code, 1) << result.err;
+    for (const std::string& text : texts)
+      EXPECT_NE(result.err.find(text), std::string::npos) << text << " in: " << result.err;
+  }
+
+  std::string path(const std::string& name) const { return (folder / name).string(); }
+
+  // A project with a model of one iteration.
+  void make_trained(const std::string& name) const {
+    make_project(folder / name);
+    expect_done({"train", path(name), "--iters", "1"});
+  }
+
+  std::vector<uint8_t> weights_of(const std::string& project) const {
+    const Safetensors file = Safetensors::open(path(project + "/model/saehd.safetensors"));
+    std::vector<uint8_t> all;
+    for (const auto& [name, entry] : file.entries()) {
+      std::vector<uint8_t> bytes(static_cast<size_t>(entry.end - entry.begin));
+      file.read(name, {bytes.data(), entry.shape, entry.dtype});
+      all.insert(all.end(), bytes.begin(), bytes.end());
+    }
+    return all;
+  }
+
+  TestFolder folder;
+};
+
+TEST_F(DflCli, FacesGoOutAndComeBack) {
+  make_project(folder / "p");
+  expect_done(
+      {"faces", "export", path("p"), "--side", "src", "--format", "dfl", "-o", path("out")});
+  expect_done({"faces", "import", path("b.faces"), path("out"), "--format", "dfl"});
+  const Faceset before = Faceset::open(path("p/src.faces"), true);
+  const Faceset after = Faceset::open(path("b.faces"), true);
+  ASSERT_EQ(after.count(), before.count());
+  for (const int64_t id : before.ids()) {
+    const Face a = before.load(id), b = after.load(id);
+    EXPECT_EQ(a.landmarks, b.landmarks);
+    EXPECT_EQ(a.source_landmarks, b.source_landmarks);
+    EXPECT_EQ(a.matrix, b.matrix);
+    EXPECT_EQ(a.frame_index, b.frame_index);
+    EXPECT_EQ(a.type, b.type);
+  }
+}
+
+TEST_F(DflCli, APackGoesIntoTheSrcOfAProject) {
+  make_project(folder / "p");
+  expect_done(
+      {"faces", "export", path("p"), "--side", "src", "--format", "dfl", "-o", path("x.pak")});
+  fs::remove(folder / "p/src.faces");
+  expect_done({"faces", "import", path("p"), "--side", "src", "--format", "dfl", path("x.pak")});
+  EXPECT_EQ(Faceset::open(path("p/src.faces"), true).count(), 6);
+}
+
+TEST_F(DflCli, DstFacesMustBelongToTheVideo) {
+  make_project(folder / "p");  // its sources are no videos
+  expect_done(
+      {"faces", "export", path("p"), "--side", "src", "--format", "dfl", "-o", path("out")});
+  fs::remove(folder / "p/dst.faces");
+  expect_refused({"faces", "import", path("p"), "--side", "dst", "--format", "dfl", path("out")},
+                 {"dst"});
+  EXPECT_FALSE(fs::exists(folder / "p/dst.faces"));
+  EXPECT_FALSE(fs::exists(folder / "p/dst.faces.part"));
+}
+
+TEST_F(DflCli, AFolderOfPlainPicturesIsRefused) {
+  fs::create_directories(folder / "in");
+  std::ofstream(folder / "in/a.jpg") << "no picture";
+  expect_refused({"faces", "import", path("b.faces"), path("in"), "--format", "dfl"},
+                 {"in: holds no face that can be used", "a.jpg"});
+  EXPECT_FALSE(fs::exists(folder / "b.faces"));
+  EXPECT_FALSE(fs::exists(folder / "b.faces.part"));
+}
+
+TEST_F(DflCli, AModelGoesOutAndComesBack) {
+  make_trained("p");
+  expect_done({"model", "export", path("p"), "-o", path("m"), "--name", "mine"});
+  for (const char* part : {"encoder.npy", "inter.npy", "decoder_src.npy", "decoder_dst.npy",
+                           "src_dst_opt.npy", "data.dat"})
+    EXPECT_TRUE(fs::exists(folder / "m" / ("mine_SAEHD_" + std::string(part)))) << part;
+  make_project(folder / "q");
+  const RunResult result = run({"model", "import", path("q"), "--format", "dfl", path("m")});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("at iteration 1,"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("with the optimizer's state"), std::string::npos) << result.out;
+  EXPECT_EQ(weights_of("q"), weights_of("p"));
+  EXPECT_EQ(read_losses(folder / "q/runs/main/metrics.jsonl").size(), 1u);
+  expect_done({"train", path("q"), "--iters", "1"});
+}
+
+TEST_F(DflCli, SettingsFollowTheModel) {
+  make_trained("p");
+  expect_done({"model", "export", path("p"), "-o", path("m")});
+  make_project(folder / "q");
+  std::string toml = text_of(folder / "q/project.toml");
+  const size_t at = toml.find("ae_dims = 32");
+  ASSERT_NE(at, std::string::npos);
+  toml.replace(at, 12, "ae_dims = 64");
+  std::ofstream(folder / "q/project.toml") << toml;
+  const RunResult result = run({"model", "import", path("q"), path("m")});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("project.toml: ae_dims = 32"), std::string::npos) << result.out;
+  EXPECT_EQ(Project::open(folder / "q").settings().integer("train.ae_dims"), 32);
+  EXPECT_NE(text_of(folder / "q/project.toml").find("# "), std::string::npos);
+  expect_done({"train", path("q"), "--iters", "1"});
+}
+
+TEST_F(DflCli, AModelThatIsThereStays) {
+  make_trained("p");
+  expect_done({"model", "export", path("p"), "-o", path("m")});
+  const std::string before = text_of(folder / "p/model/saehd.safetensors");
+  expect_refused({"model", "import", path("p"), path("m")}, {"is there already", "--force"});
+  EXPECT_EQ(text_of(folder / "p/model/saehd.safetensors"), before);
+  const std::string weights = text_of(folder / "m/diptych_SAEHD_encoder.npy");
+  expect_refused({"model", "export", path("p"), "-o", path("m")}, {"is there already"});
+  EXPECT_EQ(text_of(folder / "m/diptych_SAEHD_encoder.npy"), weights);
+  expect_done({"model", "import", path("p"), path("m"), "--force"});
+  EXPECT_EQ(text_of(folder / "p/model/saehd.safetensors.prev"), before);
+}
+
+TEST_F(DflCli, ADamagedModelChangesNothing) {
+  make_trained("p");
+  expect_done({"model", "export", path("p"), "-o", path("m")});
+  fs::resize_file(folder / "m/diptych_SAEHD_decoder_dst.npy", 5000);
+  make_project(folder / "q");
+  const std::string toml = text_of(folder / "q/project.toml");
+  expect_refused({"model", "import", path("q"), path("m")}, {"decoder_dst.npy", "cut off"});
+  EXPECT_FALSE(fs::exists(folder / "q/model/saehd.safetensors"));
+  EXPECT_EQ(text_of(folder / "q/project.toml"), toml);
+}
+
+TEST_F(DflCli, ExportingNoModelTellsToTrain) {
+  make_project(folder / "p");
+  expect_refused({"model", "export", path("p"), "-o", path("m")}, {"diptych train"});
+  EXPECT_FALSE(fs::exists(folder / "m"));
+}
+
+TEST_F(DflCli, PythonReadsTheExportedModel) {
+  const char* set = std::getenv("DIPTYCH_TEST_PYTHON");
+  const std::string python = set != nullptr ? set : "python3";
+  if (std::system((python + " -c 'import numpy' >/dev/null 2>&1").c_str()) != 0)
+    GTEST_SKIP() << python << " with numpy is not here";
+  make_trained("p");
+  expect_done({"model", "export", path("p"), "-o", path("m"), "--name", "mine"});
+  const std::string script = std::string(DIPTYCH_SOURCE_DIR) + "/faces/dfl/python_peer.py";
+  EXPECT_EQ(
+      std::system((python + " -W ignore " + script + " model " + path("m") + " mine").c_str()), 0);
+}
+
+}  // namespace
+}  // namespace diptych

@@ -1,0 +1,144 @@
+// Importing and exporting models.
+// SPDX-License-Identifier: MIT
+#include "apps/model_transfer.h"
+
+#include <algorithm>
+#include <fstream>
+#include <list>
+
+#include "apps/metrics.h"
+#include "apps/train_data.h"
+#include "faces/image/file_io.h"
+#include "kernels/common/check.h"
+#include "models/saehd/dfl_weights.h"
+
+namespace diptych {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kPlottedLosses = 20000;  // of a longer history every so many are kept
+
+std::string network_text(const SaehdConfig& c) {
+  return str(c.archi(), ' ', c.resolution, ", ae ", c.ae_dims, " e ", c.e_dims, " d ", c.d_dims,
+             " mask ", c.d_mask_dims);
+}
+
+void refuse_existing_checkpoint(const Project& project, bool force) {
+  const fs::path checkpoint = project.checkpoint();
+  std::error_code error;
+  for (const std::string end : {"", ".prev"}) {
+    if (force || !fs::exists(checkpoint.string() + end, error)) continue;
+    throw InputError(checkpoint.string() + end, "is there already: the project has a model",
+                     "Import into another project, or give --force to replace it; it is then kept "
+                     "as " +
+                         checkpoint.filename().string() + ".prev");
+  }
+}
+
+// The history for the plot of losses, when the run has none yet.
+void store_losses(const Project& project, const DflModel& model) {
+  const fs::path file = project.run("main") / "metrics.jsonl";
+  std::error_code error;
+  if (model.losses.empty() || fs::exists(file, error)) return;
+  const size_t count = model.losses.size();
+  const size_t step = (count + kPlottedLosses - 1) / kPlottedLosses;
+  // The last loss is that of the last iteration.
+  const int64_t before = model.iteration - static_cast<int64_t>(count);
+  std::string text;
+  for (size_t i = (count - 1) % step; i < count; i += step) {
+    StepRecord record;
+    record.iteration = before + static_cast<int64_t>(i) + 1;
+    record.src = static_cast<double>(model.losses[i].first);
+    record.dst = static_cast<double>(model.losses[i].second);
+    if (record.iteration > 0) text += metrics_line(record) + "\n";
+  }
+  write_file_atomic(file, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
+std::vector<std::pair<float, float>> losses_of(const Project& project, int64_t iteration) {
+  std::vector<std::pair<float, float>> out;
+  for (const LossPoint& p : read_losses(project.run("main") / "metrics.jsonl")) {
+    if (p.iteration <= iteration) out.emplace_back(p.src, p.dst);
+  }
+  return out;
+}
+
+}  // namespace
+
+ModelImport import_dfl_model(const Project& project, const ModelTransfer& transfer) {
+  refuse_existing_checkpoint(project, transfer.force);
+  const DflModel model = open_dfl_model(transfer.folder, transfer.name, transfer.archi);
+  ModelImport result;
+  result.notes = model.notes;
+  std::vector<std::string> keys;
+  const Settings settings = with_dfl_options(project.settings(), model, keys, result.notes);
+  settings.validate(model.file("data.dat").string());
+  project.make_folders("main");
+  SaehdTrainer trainer(train_options(settings));
+  const DflLoadReport report = load_dfl_weights(model, trainer);
+  result.notes.insert(result.notes.end(), report.notes.begin(), report.notes.end());
+  Metadata extra = remembered_settings(settings);
+  extra["imported_from"] = "DeepFaceLab " + model.kind + " model " + model.name;
+  extra["consent_src"] = project.record(Side::kSrc).consent;
+  extra["consent_dst"] = project.record(Side::kDst).consent;
+  trainer.save(project.checkpoint().string(), extra);
+  store_train_settings(project, settings, keys);
+  store_losses(project, model);
+  for (const std::string& key : keys)
+    result.changed.push_back(key.substr(key.find('.') + 1) + " = " + settings.toml_value(key));
+  result.iteration = model.iteration;
+  result.weights = report.weights;
+  result.moments = report.moments;
+  result.network = network_text(model.network);
+  return result;
+}
+
+std::vector<std::string> export_dfl_model(const Project& project, const ModelTransfer& transfer) {
+  const fs::path path = project.checkpoint();
+  std::error_code error;
+  if (!fs::exists(path, error))
+    throw InputError(path.string(), "is not there: the project has no model yet",
+                     "Run diptych train first");
+  const Safetensors checkpoint = Safetensors::open(path.string());
+  const SaehdConfig network = read_saehd_config(checkpoint);
+  check_fixed_settings(checkpoint, project.settings());
+  const std::string name = transfer.name.empty() ? "diptych" : transfer.name;
+  if (name.find_first_of("_/\\") != std::string::npos || name[0] == '.') {
+    throw InputError("--name " + name, "DeepFaceLab takes the part before the first _ as the name",
+                     "Use letters, digits and minus signs");
+  }
+  const std::string prefix = name + "_SAEHD_";
+  std::vector<std::string> files;
+  for (const std::string& part : dfl_parts(network)) files.push_back(prefix + part + ".npy");
+  files.push_back(prefix + "src_dst_opt.npy");
+  files.push_back(prefix + "data.dat");
+  for (const std::string& file : files) {
+    if (!transfer.force && fs::exists(transfer.folder / file, error))
+      throw InputError((transfer.folder / file).string(), "is there already",
+                       "Choose another --name, or give --force to replace that model");
+  }
+  fs::create_directories(transfer.folder, error);
+  if (error) throw file_error(transfer.folder, "cannot be made", error.value());
+  const int64_t iteration = std::stoll(checkpoint.metadata().at("iteration"));
+  std::list<PendingFile> pending;
+  for (const std::string& file : files) {
+    const std::string part = fs::path(file.substr(prefix.size())).stem().string();
+    const std::vector<uint8_t> bytes =
+        part == "data"          ? dfl_data_file(iteration, dfl_options_of(project.settings()),
+                                                losses_of(project, iteration))
+        : part == "src_dst_opt" ? dfl_optimizer_file(checkpoint)
+                                : dfl_weight_file(checkpoint, part);
+    PendingFile& target = pending.emplace_back(transfer.folder / file);
+    std::ofstream out(target.path(), std::ios::binary);
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
+    out.close();
+    if (!out) throw file_error(target.target(), "cannot be written", errno);
+  }
+  for (PendingFile& file : pending) file.publish();
+  return files;
+}
+
+}  // namespace diptych
