@@ -7,6 +7,7 @@
 
 #include "kernels/pixel_norm/pixel_norm_cuda.h"
 #include "kernels/pixel_norm/pixel_norm_ref.h"
+#include "kernels/reduce/reduce.h"
 #include "kernels/reduce/reduce_cuda.h"
 #include "kernels/reduce/reduce_ref.h"
 #include "tests/sim/device_buffer.h"
