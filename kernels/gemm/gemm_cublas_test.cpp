@@ -51,7 +51,18 @@ class DenseCublas : public ::testing::TestWithParam<DType> {
     Values values;
   };
 
-  // The relative error of what lies in `actual` against expected(row, column).
+  // A sum and the sum of its absolute terms.
+  struct Sum {
+    double value = 0, magnitude = 0;
+
+    void add(double term) {
+      value += term;
+      magnitude += std::abs(term);
+    }
+  };
+
+  // The error of what lies in `actual` against expected(row, column), relative to the sums of
+  // absolute terms.
   template <class Expected>
   void check(const Matrix& actual, const DenseProblem& problem, const Expected& expected) {
     simt::synchronize();
@@ -60,10 +71,10 @@ class DenseCublas : public ::testing::TestWithParam<DType> {
     double off = 0, size = 1e-30;
     for (int64_t r = 0; r < actual.shape[0]; ++r)
       for (int64_t c = 0; c < actual.shape[1]; ++c) {
-        const double e = expected(r, c);
-        const double d = host.get(static_cast<size_t>(r * actual.shape[1] + c)) - e;
+        const Sum e = expected(r, c);
+        const double d = host.get(static_cast<size_t>(r * actual.shape[1] + c)) - e.value;
         off += d * d;
-        size += e * e;
+        size += e.magnitude * e.magnitude;
       }
     EXPECT_LT(std::sqrt(off / size), GetParam() == DType::kF32 ? 1e-5 : 1e-2) << problem;
   }
@@ -80,8 +91,9 @@ TEST_P(DenseCublas, ForwardAgreesWithTheReference) {
         const View bias = {b.data.get(), {p.out}, DType::kF32};
         dense_forward(*stream_, x.view(), w.view(), biased ? bias : View{}, y.view());
         check(y, p, [&](int64_t m, int64_t o) {
-          double sum = biased ? b.get(0, o) : 0;
-          for (int64_t i = 0; i < p.in; ++i) sum += x.get(m, i) * w.get(o, i);
+          Sum sum;
+          if (biased) sum.add(b.get(0, o));
+          for (int64_t i = 0; i < p.in; ++i) sum.add(x.get(m, i) * w.get(o, i));
           return sum;
         });
       }
@@ -94,8 +106,9 @@ TEST_P(DenseCublas, BackwardDataAgreesWithTheReference) {
       const Matrix dx(p.m, p.in, GetParam(), 3);
       dense_backward_data(*stream_, dy.view(), w.view(), dx.view(mode));
       check(dx, p, [&](int64_t m, int64_t i) {
-        double sum = mode == GradMode::kAccumulate ? dx.get(m, i) : 0;
-        for (int64_t o = 0; o < p.out; ++o) sum += dy.get(m, o) * w.get(o, i);
+        Sum sum;
+        if (mode == GradMode::kAccumulate) sum.add(dx.get(m, i));
+        for (int64_t o = 0; o < p.out; ++o) sum.add(dy.get(m, o) * w.get(o, i));
         return sum;
       });
     }
@@ -108,8 +121,9 @@ TEST_P(DenseCublas, BackwardWeightAgreesWithTheReference) {
       const Matrix dw(p.out, p.in, DType::kF32, 3);
       dense_backward_weight(*stream_, x.view(), dy.view(), dw.view(mode));
       check(dw, p, [&](int64_t o, int64_t i) {
-        double sum = mode == GradMode::kAccumulate ? dw.get(o, i) : 0;
-        for (int64_t m = 0; m < p.m; ++m) sum += dy.get(m, o) * x.get(m, i);
+        Sum sum;
+        if (mode == GradMode::kAccumulate) sum.add(dw.get(o, i));
+        for (int64_t m = 0; m < p.m; ++m) sum.add(dy.get(m, o) * x.get(m, i));
         return sum;
       });
     }
