@@ -133,28 +133,56 @@ Settings with_dfl_options(const Settings& settings,
   return out;
 }
 
+// Defaults of what our settings do not know; whatever they do know replaces them.
 DflOptions dfl_options_of(const Settings& s) {
+  const int64_t resolution = s.integer("train.resolution");
   DflOptions o = {{"autobackup_hour", int64_t{0}},
                   {"write_preview_history", false},
+                  {"target_iter", int64_t{0}},
+                  {"random_src_flip", false},
+                  {"random_dst_flip", true},
+                  {"batch_size", int64_t{4}},
+                  {"resolution", resolution},
+                  {"face_type", std::string("wf")},
                   {"models_opt_on_gpu", true},
+                  {"archi", std::string("liae-ud")},
+                  {"ae_dims", int64_t{256}},
+                  {"e_dims", int64_t{64}},
+                  {"d_dims", int64_t{64}},
+                  {"d_mask_dims", int64_t{22}},
+                  {"masked_training", true},
+                  {"eyes_mouth_prio", false},
+                  {"uniform_yaw", false},
                   {"blur_out_mask", false},
+                  {"adabelief", true},
+                  {"lr_dropout", std::string("n")},
+                  {"random_warp", true},
+                  {"random_hsv_power", 0.0},
                   {"true_face_power", 0.0},
                   {"face_style_power", 0.0},
                   {"bg_style_power", 0.0},
+                  {"ct_mode", std::string("none")},
+                  {"clipgrad", false},
                   {"pretrain", false},
                   {"gan_power", 0.0},
-                  {"gan_dims", int64_t{16}},
-                  {"gan_patch_size", s.integer("train.resolution") / 8}};
-  for (const char* name :
-       {"resolution", "ae_dims", "e_dims", "d_dims", "d_mask_dims", "batch_size", "target_iter"})
-    o[name] = s.integer(std::string("train.") + name);
-  for (const char* name : {"masked_training", "eyes_mouth_prio", "uniform_yaw", "adabelief",
-                           "random_warp", "random_src_flip", "random_dst_flip", "clipgrad"})
-    o[name] = s.on(std::string("train.") + name);
-  for (const char* name : {"archi", "face_type", "ct_mode"})
-    o[name] = s.word(std::string("train.") + name);
-  o["random_hsv_power"] = s.real("train.random_hsv_power");
-  o["lr_dropout"] = std::string(s.on("train.lr_dropout") ? "y" : "n");
+                  {"gan_patch_size", resolution / 8},
+                  {"gan_dims", int64_t{16}}};
+  for (const SettingKey& key : setting_keys()) {
+    const auto option = o.find(std::string(key.name));
+    if (key.section != "train" || option == o.end()) continue;
+    const std::string name = key.full();
+    if (key.name == "lr_dropout") {
+      option->second = std::string(s.on(name) ? "y" : "n");
+    } else if (key.kind == SettingKind::kBool) {
+      option->second = s.on(name);
+    } else if (key.kind == SettingKind::kInt) {
+      option->second = s.integer(name);
+    } else if (key.kind == SettingKind::kReal) {
+      option->second = s.real(name);
+    } else {
+      option->second = s.word(name);
+    }
+  }
   return o;
 }
 

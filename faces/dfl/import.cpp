@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <map>
-#include <set>
+#include <span>
 
 #include <opencv2/core/utility.hpp>
 
@@ -14,13 +14,16 @@ namespace diptych {
 
 namespace {
 
-// Faces that are decoded side by side and then stored in one transaction.
-constexpr size_t kFacesAtOnce = 128;
+// Faces that are decoded side by side, between two words to the user; and stored in one
+// transaction, because each waits for the disk several times.
+constexpr size_t kDecodedAtOnce = 128, kStoredAtOnce = 1024;
+constexpr size_t kBytesAtOnce = size_t{1} << 28;
 
 // What the first look at a picture tells.
 struct Look {
   std::string frame;  // name of its frame; of the picture itself when it does not say
   std::string fault;
+  size_t bytes = 0;
 };
 
 // Calls body(i) for each i on all cores; body does not throw.
@@ -38,9 +41,9 @@ Look look_at(const DflCollection& from, size_t i) {
                   "it is a whole frame (mark_only), not a face that was cut out");
     DIPTYCH_CHECK(item.metadata.landmarks, "it has no landmarks");
     const std::string& name = item.metadata.source_filename;
-    return {name.empty() ? item.name : name, ""};
+    return {name.empty() ? item.name : name, "", item.jpeg.size()};
   } catch (const std::exception& e) {
-    return {"", e.what()};
+    return {"", e.what(), 0};
   }
 }
 
@@ -63,6 +66,7 @@ class Import {
     }
     std::vector<FrameFaces> batch;
     std::vector<std::pair<size_t, size_t>> work;  // place in the batch, picture
+    size_t bytes = 0;
     for (const auto& [index, entry] : by_frame) {
       if (options_.stop && options_.stop()) {
         result_.stopped = true;
@@ -73,9 +77,14 @@ class Import {
         done_ += static_cast<int64_t>(entry.second.size());
         continue;
       }
-      for (const size_t picture : entry.second) work.emplace_back(batch.size(), picture);
+      for (const size_t picture : entry.second) {
+        work.emplace_back(batch.size(), picture);
+        bytes += looks_[picture].bytes;
+      }
       batch.push_back({entry.first, {}});
-      if (work.size() >= kFacesAtOnce) store(batch, work);
+      if (work.size() < kStoredAtOnce && bytes < kBytesAtOnce) continue;
+      store(batch, work);
+      bytes = 0;
     }
     store(batch, work);
     return std::move(result_);
@@ -118,6 +127,17 @@ class Import {
 
   // Decodes a batch, keeps it in the faceset and empties it.
   void store(std::vector<FrameFaces>& batch, std::vector<std::pair<size_t, size_t>>& work) {
+    for (size_t begin = 0; begin < work.size(); begin += kDecodedAtOnce) {
+      decode(batch, std::span(work).subspan(begin, std::min(kDecodedAtOnce, work.size() - begin)));
+      if (options_.progress) options_.progress(done_, total_);
+    }
+    std::erase_if(batch, [](const FrameFaces& frame) { return frame.faces.empty(); });
+    faces_.put_frames(batch);
+    batch.clear();
+    work.clear();
+  }
+
+  void decode(std::vector<FrameFaces>& batch, std::span<const std::pair<size_t, size_t>> work) {
     std::vector<Face> made(work.size());
     std::vector<std::string> faults(work.size());
     on_all_cores(work.size(), [&](size_t i) {
@@ -129,26 +149,23 @@ class Import {
       }
     });
     for (size_t i = 0; i < work.size(); ++i) {
-      if (!faults[i].empty()) {
+      if (faults[i].empty()) {
+        add(batch[work[i].first], std::move(made[i]));
+      } else {
         leave_out(work[i].second, faults[i]);
-        continue;
       }
-      FrameFaces& frame = batch[work[i].first];
-      Face& face = made[i];
-      face.frame_index = frame.frame.frame_index;
-      face.frame_seconds = frame.frame.seconds;
-      ++result_.faces;
-      result_.masks += face.mask.empty() ? 0 : 1;
-      result_.polygons += dfl_extra_of(face).polygons.empty() ? 0 : 1;
-      frame.faces.push_back(std::move(face));
-      frame.frame.faces = static_cast<int>(frame.faces.size());
     }
-    std::erase_if(batch, [](const FrameFaces& frame) { return frame.faces.empty(); });
-    faces_.put_frames(batch);
     done_ += static_cast<int64_t>(work.size());
-    if (options_.progress) options_.progress(done_, total_);
-    batch.clear();
-    work.clear();
+  }
+
+  void add(FrameFaces& frame, Face face) {
+    face.frame_index = frame.frame.frame_index;
+    face.frame_seconds = frame.frame.seconds;
+    ++result_.faces;
+    result_.masks += face.mask.empty() ? 0 : 1;
+    result_.polygons += dfl_extra_of(face).polygons.empty() ? 0 : 1;
+    frame.faces.push_back(std::move(face));
+    frame.frame.faces = static_cast<int>(frame.faces.size());
   }
 
   const DflCollection& from_;

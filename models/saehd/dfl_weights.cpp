@@ -187,6 +187,13 @@ void write_array(PickleWriter& writer,
 PickleDocument read_dfl_weight_file(const fs::path& file) {
   PickleOptions options;
   options.remedy = kRemedy;
+  std::error_code error;
+  if (!fs::exists(file, error) && fs::exists(file.string() + ".tmp", error)) {
+    throw InputError(
+        file.string(),
+        "is missing, but a half-finished save left " + file.filename().string() + ".tmp",
+        "Rename that file if it is whole, or use an autobackup");
+  }
   PickleDocument document = read_pickle_file(file, options);
   const bool dict = document.root().kind() == PickleKind::kDict;
   if (!dict || document.root().entries().empty())
