@@ -98,8 +98,8 @@ for argument in "$@"; do
 done
 some=${#files[@]}
 if [ "$some" -eq 0 ]; then
-  mapfile -t files < <(LC_ALL=C ls kernels/*/*_[0-9]_*.cu)
-  others=(kernels/common/cuda/*.cu)
+  mapfile -t files < <(LC_ALL=C ls kernels/*/*.cu | grep -v "^kernels/common/")
+  others=(kernels/common/cuda/*.cu bench/*/*.cu)
 fi
 export -f compile stale
 export nvcc out
