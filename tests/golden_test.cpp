@@ -51,7 +51,7 @@ class Golden : public ::testing::TestWithParam<const char*> {
     options_.batch_size = number("batch");
     options_.loss.masked_training = file_.metadata().at("masked") == "True";
     options_.loss.eyes_mouth_prio = file_.metadata().at("eyes_mouth") == "True";
-    options_.loss.parity.blur_fades_at_border = true;  // the dumps are of the original's rule
+    options_.parity.blur_fades_at_border = true;  // the dumps are of the original's rule
   }
 
   void TearDown() override { check_guard_bands(); }

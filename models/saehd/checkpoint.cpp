@@ -1,11 +1,13 @@
-// Saving and loading SAEHD checkpoints: one safetensors file with weights, moments and, as text,
-// the options. Weights keep the layout of this project; layout.h converts to the one of DeepFaceLab
-// files.
+// Saving and loading SAEHD checkpoints: one safetensors file with the weights and moments of the
+// network and of its discriminators and, as text, the options. Weights keep the layout of this
+// project; layout.h converts to the one of DeepFaceLab files.
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include "kernels/cast/cast.h"
 #include "models/saehd/trainer.h"
@@ -27,22 +29,38 @@ bool all_finite(const Tensor& t) {
   return sum == 0.0f;
 }
 
+const char* name_of(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::kAdaBelief:
+      return "adabelief";
+    case OptimizerKind::kRmsProp:
+      return "rmsprop";
+    default:
+      return "adam";
+  }
+}
+
+// Where a discriminator's step count stands.
+std::string steps_key(const std::string& part) {
+  return part + "_steps";
+}
+
 Metadata describe(const SaehdTrainOptions& options, int64_t iteration) {
   const SaehdConfig& net = options.network;
-  return {
-      {"format", kFormat},
-      {"format_version", std::to_string(kVersion)},
-      {"iteration", std::to_string(iteration)},
-      {"archi", net.archi()},
-      {"resolution", std::to_string(net.resolution)},
-      {"ae_dims", std::to_string(net.ae_dims)},
-      {"e_dims", std::to_string(net.e_dims)},
-      {"d_dims", std::to_string(net.d_dims)},
-      {"d_mask_dims", std::to_string(net.d_mask_dims)},
-      {"optimizer", options.optimizer.kind == OptimizerKind::kAdaBelief ? "adabelief" : "rmsprop"},
-      {"seed", std::to_string(options.seed)},
-      {"dtype", name_of(options.dtype)},
-      {"weight_layout", "conv KRSC, dense (out,in), NHWC activations"}};
+  return {{"format", kFormat},
+          {"format_version", std::to_string(kVersion)},
+          {"iteration", std::to_string(iteration)},
+          {"archi", net.archi()},
+          {"resolution", std::to_string(net.resolution)},
+          {"ae_dims", std::to_string(net.ae_dims)},
+          {"e_dims", std::to_string(net.e_dims)},
+          {"d_dims", std::to_string(net.d_dims)},
+          {"d_mask_dims", std::to_string(net.d_mask_dims)},
+          {"optimizer", name_of(options.optimizer.kind)},
+          {"pretrain", options.pretrain ? "on" : "off"},
+          {"seed", std::to_string(options.seed)},
+          {"dtype", name_of(options.dtype)},
+          {"weight_layout", "conv KRSC, dense (out,in), NHWC activations"}};
 }
 
 const std::string& text_of(const Safetensors& file, const std::string& key) {
@@ -93,17 +111,18 @@ std::string shape_text(const SaehdConfig& c) {
              " mask ", c.d_mask_dims);
 }
 
+bool holds(const Safetensors& file, const std::string& name, const Shape& shape) {
+  const auto it = file.entries().find(name);
+  return it != file.entries().end() && it->second.shape == shape && it->second.dtype == DType::kF32;
+}
+
 // Every parameter must be there with its shape before anything is read.
 void check_parameters(const Safetensors& file, const ParameterList& list) {
   for (const NamedParameter& p : list) {
-    const auto it = file.entries().find("weight/" + p.name);
-    if (it == file.entries().end() || it->second.shape != p.parameter->master.shape() ||
-        it->second.dtype != DType::kF32) {
-      throw InputError(file.path(),
-                       "weight/" + p.name +
-                           (it == file.entries().end() ? " is missing" : " has the wrong shape"),
-                       "Use a checkpoint of the same network");
-    }
+    const std::string name = "weight/" + p.name;
+    if (holds(file, name, p.parameter->master.shape())) continue;
+    throw InputError(file.path(), name + (file.has(name) ? " has the wrong shape" : " is missing"),
+                     "Use a checkpoint of the same network");
   }
 }
 
@@ -124,6 +143,62 @@ void read_flat(const Safetensors& file,
 void read_weights(const Safetensors& file, ParamArena& arena) {
   read_flat(file, "weight", arena, arena.weights());
   arena.refresh_copies();
+}
+
+bool holds_moments(const Safetensors& file, const ParamArena& arena, const Optimizer& optimizer) {
+  for (const Optimizer::Moment& moment : optimizer.moments()) {
+    for (const NamedParameter& p : arena.list()) {
+      if (!holds(file, moment.name + "/" + p.name, p.parameter->master.shape())) return false;
+    }
+  }
+  return true;
+}
+
+void read_moments(const Safetensors& file, const ParamArena& arena, const Optimizer& optimizer) {
+  for (const Optimizer::Moment& moment : optimizer.moments())
+    read_flat(file, moment.name, arena, moment.values);
+}
+
+// Collects what a file is to hold.
+class TensorList {
+ public:
+  void add(const std::string& kind, const ParamArena& arena, const Tensor& flat) {
+    kept_.push_back(flat.to(Place::kHost));
+    for (size_t i = 0; i < arena.list().size(); ++i) {
+      const NamedParameter& p = arena.list()[i];
+      views_.push_back({kind + "/" + p.name,
+                        kept_.back().part(arena.range(i).begin, p.parameter->master.shape())});
+    }
+  }
+
+  void add(const ParamArena& arena, const Optimizer& optimizer) {
+    add("weight", arena, arena.weights());
+    finite_ = finite_ && all_finite(kept_.back());
+    for (const Optimizer::Moment& moment : optimizer.moments())
+      add(moment.name, arena, moment.values);
+  }
+
+  void add(const std::string& name, const Tensor& host) { views_.push_back({name, host}); }
+
+  bool finite() const { return finite_; }  // all weights are
+
+  const std::vector<NamedView>& views() const { return views_; }
+
+ private:
+  std::vector<NamedView> views_;
+  std::vector<Tensor> kept_;  // host copies, while their views are written
+  bool finite_ = true;
+};
+
+// The discriminator a tensor of the file is of ("GAN" of "m/GAN/in_conv/bias"), "" when of none.
+std::string discriminator_of(const std::string& name) {
+  for (const char* part : SaehdAdversaries::kNames) {
+    const size_t slash = name.find('/');
+    if (slash != std::string::npos &&
+        name.compare(slash + 1, std::string(part).size() + 1, std::string(part) + "/") == 0)
+      return part;
+  }
+  return "";
 }
 
 }  // namespace
@@ -149,26 +224,23 @@ SaehdConfig read_saehd_config(const Safetensors& file) {
 void SaehdTrainer::save(const std::string& path, const Metadata& extra) const {
   DIPTYCH_CHECK(in_flight() == 0, "SaehdTrainer::save: ", in_flight(),
                 " steps wait to be collected");
-  const Tensor weights = arena_->weights().to(Place::kHost);
-  if (!all_finite(weights)) {
+  Metadata metadata = describe(options_, iteration());
+  TensorList tensors;
+  tensors.add(*arena_, *optimizer_);
+  if (adversaries_) {
+    for (const SaehdAdversaries::Part& part : adversaries_->parts()) {
+      tensors.add(*part.arena, *part.optimizer);
+      metadata[steps_key(part.name)] = std::to_string(part.optimizer->steps());
+    }
+  }
+  if (!tensors.finite()) {
     throw Error(str("iteration ", iteration(), ": the weights are not finite, so ", path,
                     " was not replaced. Go back to it with a lower learning rate"));
   }
-  Metadata metadata = describe(options_, iteration());
+  for (const auto& [name, values] : parked_) tensors.add(name, values);
+  metadata.insert(parked_steps_.begin(), parked_steps_.end());
   metadata.insert(extra.begin(), extra.end());
-  std::vector<NamedView> tensors;
-  std::vector<Tensor> kept;  // host copies, while their views are written
-  const auto add = [&](const std::string& kind, const Tensor& flat) {
-    kept.push_back(flat.to(Place::kHost));
-    for (size_t i = 0; i < arena_->list().size(); ++i) {
-      const NamedParameter& p = arena_->list()[i];
-      tensors.push_back({kind + "/" + p.name,
-                         kept.back().part(arena_->range(i).begin, p.parameter->master.shape())});
-    }
-  };
-  add("weight", weights);
-  for (const Optimizer::Moment& moment : optimizer_->moments()) add(moment.name, moment.values);
-  save_safetensors(path, tensors, metadata);
+  save_safetensors(path, tensors.views(), metadata);
 }
 
 Metadata SaehdTrainer::load(const std::string& path) {
@@ -182,22 +254,50 @@ Metadata SaehdTrainer::load(const std::string& path) {
   }
   check_parameters(file, arena_->list());
   // Another optimizer keeps the weights and starts its moments afresh.
-  const bool same_optimizer = text_of(file, "optimizer") == describe(options_, 0).at("optimizer");
-  for (const Optimizer::Moment& moment : optimizer_->moments()) {
-    for (const NamedParameter& p : arena_->list()) {
-      if (same_optimizer && !file.has(moment.name + "/" + p.name)) {
-        throw InputError(path, moment.name + "/" + p.name + " is missing",
-                         "Use the previous checkpoint (PATH.prev)");
-      }
-    }
+  const bool same_optimizer = text_of(file, "optimizer") == name_of(options_.optimizer.kind);
+  if (same_optimizer && !holds_moments(file, *arena_, *optimizer_)) {
+    throw InputError(path, "a moment of the optimizer is missing or has the wrong shape",
+                     "Use the previous checkpoint (PATH.prev)");
   }
   const int64_t iteration = number_of(file, "iteration");
   read_weights(file, *arena_);
-  for (const Optimizer::Moment& moment : optimizer_->moments()) {
-    if (same_optimizer) read_flat(file, moment.name, *arena_, moment.values);
-  }
+  if (same_optimizer) read_moments(file, *arena_, *optimizer_);
   optimizer_->set_steps(iteration);
+  load_adversaries(file, same_optimizer);
+  const auto pretrain = file.metadata().find("pretrain");
+  const bool pretrained = pretrain != file.metadata().end() && pretrain->second == "on";
+  if (pretrained && !options_.pretrain) end_pretraining();
   return file.metadata();
+}
+
+// A discriminator of another shape, or one the file does not have, starts afresh (spec training.md
+// 6). One the options do without for now is kept, to be saved again.
+void SaehdTrainer::load_adversaries(const Safetensors& file, bool same_optimizer) {
+  std::set<std::string> active;
+  for (const SaehdAdversaries::Part& part :
+       adversaries_ ? adversaries_->parts() : std::vector<SaehdAdversaries::Part>()) {
+    active.insert(part.name);
+    const ParameterList& list = part.arena->list();
+    const bool whole = std::all_of(list.begin(), list.end(), [&](const NamedParameter& p) {
+      return holds(file, "weight/" + p.name, p.parameter->master.shape());
+    });
+    if (!whole || !file.metadata().count(steps_key(part.name))) continue;
+    read_weights(file, *part.arena);
+    if (same_optimizer && holds_moments(file, *part.arena, *part.optimizer))
+      read_moments(file, *part.arena, *part.optimizer);
+    part.optimizer->set_steps(number_of(file, steps_key(part.name)));
+  }
+  parked_.clear();
+  parked_steps_.clear();
+  for (const auto& [name, entry] : file.entries()) {
+    const std::string part = discriminator_of(name);
+    if (part.empty() || active.count(part)) continue;
+    const Tensor values = Tensor::empty(entry.shape, entry.dtype, Place::kHost);
+    file.read(name, values);
+    parked_.emplace(name, values);
+    const auto steps = file.metadata().find(steps_key(part));
+    if (steps != file.metadata().end()) parked_steps_.insert(*steps);
+  }
 }
 
 SaehdInference::SaehdInference(const std::string& checkpoint, DType dtype) : dtype_(dtype) {

@@ -64,14 +64,15 @@ SideTerms reconstruction_loss(const Tensor& target,
                               const Tensor& mask,
                               const Tensor& predicted_mask,
                               const Tensor& eyes_mouth,
-                              const ReconstructionOptions& options) {
+                              const ReconstructionOptions& options,
+                              const SaehdParity& parity) {
   const ProfileScope scope("loss");
   const DssimWindows windows = dssim_windows(static_cast<int>(target.shape()[1]));
   SideTerms side;
-  side.target = options.blur_out_mask ? blur_out_target(target, mask, options.parity) : target;
+  side.target = options.blur_out_mask ? blur_out_target(target, mask, parity) : target;
   side.prediction = prediction;
   side.masked = options.masked_training;
-  side.soft = soften_mask(mask, options.parity);
+  side.soft = soften_mask(mask, parity);
   const Tensor under = side.masked ? side.soft : Tensor();
   const float structure = windows.second ? 5.0f : 10.0f;
   const Tensor picture =

@@ -16,7 +16,6 @@ struct ReconstructionOptions {
   bool masked_training = true;
   bool eyes_mouth_prio = false;
   bool blur_out_mask = false;  // targets: the outside of the mask is its own blurred self
-  SaehdParity parity;
 };
 
 // What one side's network made of its pictures, with what it should have made. All f32.
@@ -40,7 +39,8 @@ SideTerms reconstruction_loss(const Tensor& target,
                               const Tensor& mask,
                               const Tensor& predicted_mask,
                               const Tensor& eyes_mouth,
-                              const ReconstructionOptions& options);
+                              const ReconstructionOptions& options,
+                              const SaehdParity& parity);
 
 // The blurred mask that weights the pictures: 2 * clip(G(M, max(1, R div 32)), 0, 0.5).
 Tensor soften_mask(const Tensor& mask, const SaehdParity& parity);

@@ -27,10 +27,15 @@ class Saehd {
 
   struct Reconstruction {
     Tensor src, src_mask, dst, dst_mask;  // f32
+    Tensor src_code, dst_code;            // df: what the inter made
+    Tensor swap_code;                     // what the swapped face is decoded from, when asked for
   };
 
   // x holds n src pictures, then n dst pictures: (2n,R,R,3) in the compute dtype.
-  Reconstruction reconstruct(const Tensor& x) const;
+  Reconstruction reconstruct(const Tensor& x, bool swap_code = false) const;
+  // The decoder of the swapped face: f32 picture and mask.
+  Tensor swap_picture(const Tensor& swap_code) const;
+  Tensor swap_mask(const Tensor& swap_code) const;
 
   struct Swap {
     Tensor face, mask;  // of the swapped face
@@ -48,9 +53,6 @@ class Saehd {
   ParameterList parameters();
 
  private:
-  Tensor src_code(const Tensor& features) const;
-  Tensor dst_code(const Tensor& features) const;
-
   SaehdConfig config_;
   Encoder encoder_;
   Inter inter_, inter_b_;              // df: inter; liae: inter_AB and inter_B

@@ -1,40 +1,26 @@
-// SaehdTrainer: one SAEHD network with its optimizer and checkpoint. A run is a pure function of
-// options, data and seed. It computes on the engine of current_stream(), which must be the same
-// stream for all calls.
+// SaehdTrainer: one SAEHD network with its discriminators, optimizers and checkpoint. A run is a
+// pure function of options, data and seed. It computes on the engine of current_stream(), which
+// must be the same stream for all calls.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "models/saehd/adversaries.h"
 #include "models/saehd/batch.h"
 #include "models/saehd/health.h"
-#include "models/saehd/losses.h"
+#include "models/saehd/options.h"
 #include "models/saehd/saehd.h"
-#include "optim/optimizer.h"
+#include "models/saehd/step_losses.h"
 #include "tensor/safetensors.h"
 #include "tensor/step_graph.h"
 
 namespace diptych {
-
-struct SaehdTrainOptions {
-  SaehdConfig network;
-  int batch_size = 4;
-  ReconstructionOptions loss;
-  OptimizerOptions optimizer;
-  bool random_warp = true;  // off: liae freezes inter_AB (spec training.md 4.1)
-  DType dtype = DType::kF32;
-  uint64_t seed = 1;
-  bool graph = true;  // on a device: the second step is recorded, it and later ones are replayed
-};
-
-struct SaehdStep {
-  std::vector<float> src_loss, dst_loss;  // per sample
-  StepHealth health = {};
-};
 
 class SaehdTrainer {
  public:
@@ -72,8 +58,15 @@ class SaehdTrainer {
 
   Optimizer& optimizer() { return *optimizer_; }
 
-  // Another rate from the next step on. No step may be under way.
+  // Another rate from the next step on, for the discriminators too. No step may be under way.
   void set_learning_rate(float rate);
+
+  // The discriminators that options ask for, none while pretraining; null when there are none.
+  SaehdAdversaries* adversaries() { return adversaries_.get(); }
+
+  // True when load() found a pretrained checkpoint and the options no longer pretrain: the inters
+  // have started afresh and the iteration is 0 (spec training.md 6).
+  bool pretraining_ended() const { return pretraining_ended_; }
 
   // Checkpoint: weights, moments, step count, options, and `extra` (sampler state and the like,
   // under its own keys). save() refuses weights that are not finite. load() checks file and options
@@ -84,26 +77,36 @@ class SaehdTrainer {
 
  private:
   void compute_losses();
+  Tensor style_term(const Saehd::Reconstruction& out, const SideTerms& src, const SideTerms& dst);
   void compute_gradients();
   void update();
+  void step_adversaries(const std::function<void()>& check);
   void step_on_device();
-  SaehdStep checked(std::vector<float> losses) const;
   void read_health(SaehdStep& step, const std::vector<float>& values) const;
+  void count();
+  void end_pretraining();
+  void load_adversaries(const Safetensors& file, bool same_optimizer);
 
-  SaehdTrainOptions options_;
+  SaehdTrainOptions options_, active_;  // as given; what of it acts now
   std::unique_ptr<Saehd> network_;
   std::unique_ptr<ParamArena> arena_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<SaehdAdversaries> adversaries_;
+  std::map<std::string, Tensor>
+      parked_;  // of discriminators not in use, as the checkpoint had them
+  Metadata parked_steps_;
+  bool pretraining_ended_ = false;
   SaehdBatch batch_;
-  Tensor losses_[2];  // src, dst (n), of the step under way; roots of the backward pass
-  Tensor health_;     // (2n): both, in memory that does not move
+  std::vector<Tensor> roots_;  // (n): loss terms of the step under way, roots of the backward pass
+  Tensor src_soft_;            // soft mask of src; for parity
+  std::unique_ptr<StepLosses> losses_;
   std::unique_ptr<HealthProbe> probe_;
   std::unique_ptr<StepGraph> graph_;
   bool warm_ = false;  // one step has run: workspaces have their size
   Source source_;
 
   struct Slot {
-    std::shared_ptr<void> losses, health;  // (2n) f32 and probe_'s values, pinned
+    std::shared_ptr<void> losses, health;  // values of losses_ and probe_, pinned
     device::Event copied;
   };
 
