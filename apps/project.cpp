@@ -49,7 +49,7 @@ SourceRecord read_source(const fs::path& file, const toml::table& root, Side sid
   const std::vector<std::string> known = {"file",   "origin",  "size",    "xxh64",
                                           "folder", "consent", "recorded"};
   for (const auto& [key, node] : *table) {
-    const std::string name(key.str());
+    const std::string name{std::string_view(key)};
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       const std::string nearest = nearest_word(name, known);
       throw bad_toml(
@@ -87,7 +87,7 @@ void read_settings(const fs::path& file,
   const toml::table* table = root[section].as_table();
   if (table == nullptr) throw bad_toml(file, str(section, " is not a section"));
   for (const auto& [key, node] : *table) {
-    const std::string name = str(section, ".", key.str());
+    const std::string name = str(section, ".", std::string_view(key));
     const SettingKey& setting =
         find_setting(name, str(file.string(), " ", place(node.source())), section);
     settings.set_value(setting, value_of(file, name, node), file.string());
@@ -160,7 +160,7 @@ Project Project::open(const fs::path& given) {
   const toml::table root = parse(file);
   const std::vector<std::string> sections = {"format", "src", "dst", "extract", "train", "merge"};
   for (const auto& [key, node] : root) {
-    const std::string name(key.str());
+    const std::string name{std::string_view(key)};
     if (std::find(sections.begin(), sections.end(), name) != sections.end()) continue;
     const std::string nearest = nearest_word(name, sections);
     throw bad_toml(file, str("has an unknown section ", name, " (", place(node.source()), ")",

@@ -31,9 +31,15 @@ const int32_t* display_matrix(const AVStream& stream) {
   return data != nullptr && data->size >= kBytes ? reinterpret_cast<const int32_t*>(data->data)
                                                  : nullptr;
 #else
+#if LIBAVFORMAT_VERSION_MAJOR >= 59
   size_t size = 0;
+#else
+  int size = 0;
+#endif
   const uint8_t* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
-  return data != nullptr && size >= kBytes ? reinterpret_cast<const int32_t*>(data) : nullptr;
+  return data != nullptr && static_cast<size_t>(size) >= kBytes
+             ? reinterpret_cast<const int32_t*>(data)
+             : nullptr;
 #endif
 }
 

@@ -46,7 +46,7 @@ using OutputPtr = std::unique_ptr<AVFormatContext, OutputDeleter>;
 OutputPtr open_output(const AVOutputFormat& format, const PendingFile& pending) {
   const std::string url = "file:" + pending.path().string();
   AVFormatContext* raw = nullptr;
-  const int allocated = avformat_alloc_output_context2(&raw, &format, nullptr, url.c_str());
+  const int allocated = avformat_alloc_output_context2(&raw, nullptr, format.name, url.c_str());
   DIPTYCH_CHECK(allocated >= 0, "video: out of memory");
   OutputPtr output(raw);
   const int opened = avio_open(&output->pb, url.c_str(), AVIO_FLAG_WRITE);
