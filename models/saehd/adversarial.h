@@ -51,12 +51,12 @@ Tensor style_distance(const Tensor& picture, const Tensor& style, float weight);
 
 // What the style terms compare. Pictures (N,R,R,3), masks (N,R,R,1), all f32.
 struct StyleInputs {
-  Tensor swap_for_face;        // made from a code without gradient: trains the decoder alone
-  Tensor swap_for_background;  // with the whole gradient
-  Tensor swap_mask;            // no gradient
-  Tensor dst, dst_mask;        // dst reconstruction; read without gradient
-  Tensor dst_target;           // after blur_out_mask
-  Tensor src_soft;             // soft mask of the src sample; read for parity alone
+  Tensor swap_for_face = {};        // made from a code without gradient: trains the decoder alone
+  Tensor swap_for_background = {};  // with the whole gradient
+  Tensor swap_mask = {};            // no gradient
+  Tensor dst, dst_mask;             // dst reconstruction; read without gradient
+  Tensor dst_target;                // after blur_out_mask
+  Tensor src_soft;                  // soft mask of the src sample; read for parity alone
 };
 
 struct StylePowers {

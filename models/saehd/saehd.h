@@ -27,8 +27,8 @@ class Saehd {
 
   struct Reconstruction {
     Tensor src, src_mask, dst, dst_mask;  // f32
-    Tensor src_code, dst_code;            // df: what the inter made
-    Tensor swap_code;                     // what the swapped face is decoded from, when asked for
+    Tensor src_code = {}, dst_code = {};  // df: what the inter made
+    Tensor swap_code = {};                // what the swapped face is decoded from, when asked for
   };
 
   // x holds n src pictures, then n dst pictures: (2n,R,R,3) in the compute dtype.

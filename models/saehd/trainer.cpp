@@ -205,9 +205,9 @@ SaehdStep SaehdTrainer::step(const SaehdSide& src, const SaehdSide& dst) {
   SaehdStep losses;
   DIPTYCH_CHECK(!source_, "SaehdTrainer::step: samples come from a source; use submit()");
   const auto read = [this] {
-    SaehdStep read = losses_->checked(losses_->values().to_host(), iteration() + 1);
-    read_health(read, probe_->values().to_host());
-    return read;
+    SaehdStep result = losses_->checked(losses_->values().to_host(), iteration() + 1);
+    read_health(result, probe_->values().to_host());
+    return result;
   };
   if (current_stream().on_device()) {
     batch_.load(src, dst);
