@@ -119,7 +119,9 @@ int run_command_line(int argc, const char* const* argv) {
   add_train_command(app, choice);
   add_merge_command(app, choice);
   add_model_command(app, choice);
+  add_timeline_command(app, choice);
   add_verify_command(app, choice);
+  add_verify_run_command(app, choice);
   add_info_command(app, choice);
   try {
     app.parse(argc, argv);

@@ -30,6 +30,8 @@ void add_merge_command(CLI::App& app, CommandChoice& choice);
 void add_model_command(CLI::App& app, CommandChoice& choice);
 void add_info_command(CLI::App& app, CommandChoice& choice);
 void add_verify_command(CLI::App& app, CommandChoice& choice);
+void add_verify_run_command(CLI::App& app, CommandChoice& choice);
+void add_timeline_command(CLI::App& app, CommandChoice& choice);
 void add_doctor_command(CLI::App& app, CommandChoice& choice);
 
 // Every setting of a section as a flag (--batch-size N, --random-warp, --no-random-warp), and

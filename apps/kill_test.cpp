@@ -1,13 +1,23 @@
-// Killing the real program while it trains and saves after every iteration.
+// Killing the real program at random moments, and filling its disk: what it leaves is whole.
+// DIPTYCH_KILLS sets the number of kills of each kind (12 without it).
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
+#include "apps/metrics.h"
 #include "apps/open_faceset.h"
+#include "apps/receipt.h"
 #include "apps/test_project.h"
+#include "apps/timeline.h"
+#include "faces/image/image.h"
 #include "faces/image/test_folder.h"
 #include "kernels/common/rng.h"
 #include "tensor/safetensors.h"
@@ -15,36 +25,179 @@
 namespace diptych {
 namespace {
 
-void wait_for(const std::filesystem::path& file, RunningProgram& program) {
-  while (!program.ended() && !std::filesystem::exists(file))
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+namespace fs = std::filesystem;
+
+int kills() {
+  const char* text = std::getenv("DIPTYCH_KILLS");
+  return text == nullptr ? 12 : std::max(1, std::atoi(text));
 }
 
-// 50 kills: every third while a save is under way, the others at random moments of start and work.
-TEST(Kill, KilledAtAnyMomentTheCheckpointLoads) {
+std::vector<std::string> training(const Project& project) {
+  return {
+      "train", project.dir().string(), "--save-every-iters", "1", "--batch-size", "1", "--threads",
+      "1"};
+}
+
+int64_t iteration_of(const fs::path& checkpoint) {
+  return std::stoll(Safetensors::open(checkpoint.string()).metadata().at("iteration"));
+}
+
+// Runs the program and kills it when `file` appears, or at once, and a random time later. False
+// when it had ended by then.
+bool kill_in(const std::vector<std::string>& words,
+             const fs::path& scratch,
+             const fs::path& file,
+             uint64_t milliseconds) {
+  RunningProgram program(words, scratch);
+  while (!file.empty() && !program.ended() && !fs::exists(file))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  if (program.ended()) {
+    EXPECT_EQ(program.wait().exit_code, 0) << program.wait().err;
+    return false;
+  }
+  program.signal(SIGKILL);
+  EXPECT_EQ(program.wait().exit_code, 128 + SIGKILL);
+  return true;
+}
+
+// Everything a kill may leave opens: checkpoint, kept states with their strips, metrics, receipt,
+// faces.
+void expect_whole(const Project& project) {
+  EXPECT_NO_THROW(Safetensors::open(project.checkpoint().string()));
+  for (const TimelineEntry& e : Timeline(project).entries()) {
+    EXPECT_EQ(iteration_of(e.model), e.iteration);
+    EXPECT_NO_THROW(read_image(e.strip)) << e.strip;
+    EXPECT_GT(e.trained_seconds, 0) << e.note;
+  }
+  const fs::path run = project.run("main");
+  EXPECT_FALSE(read_losses(run / "metrics.jsonl").empty());
+  if (fs::exists(run / "receipt.json")) EXPECT_NO_THROW(read_receipt(run / "receipt.json"));
+  for (const Side side : kSides)
+    EXPECT_TRUE(open_faceset_to_read(project.faces(side)).check().empty());
+}
+
+// Every other kill while a save is under way, the others at random moments of start and work. The
+// timeline has room for two states, so that each save thins it.
+TEST(Kill, TrainingLeavesEverythingWhole) {
   const TestFolder folder;
   const Project project = make_project(folder / "p", 2);
-  const std::filesystem::path aside = project.checkpoint().string() + ".tmp";
+  const fs::path aside = project.checkpoint().string() + ".tmp";
   Rng rng(11, 0, 0);
   int64_t last = 0;
-  for (int kill = 0; kill < 50; ++kill) {
-    std::filesystem::remove(aside);  // left by the last kill
-    RunningProgram program({"train", project.dir().string(), "--save-every-iters", "1",
-                            "--batch-size", "1", "--threads", "1"},
-                           folder.path());
-    const bool in_save = kill % 3 == 0;
-    if (in_save) wait_for(kill == 0 ? project.checkpoint() : aside, program);
-    std::this_thread::sleep_for(std::chrono::milliseconds(rng.below(in_save ? 400 : 600)));
-    ASSERT_FALSE(program.ended()) << program.wait().err;
-    program.signal(SIGKILL);
-    ASSERT_EQ(program.wait().exit_code, 128 + SIGKILL);
-    const Safetensors file = Safetensors::open(project.checkpoint().string());
-    const int64_t iteration = std::stoll(file.metadata().at("iteration"));
+  for (int kill = 0; kill < kills(); ++kill) {
+    fs::remove(aside);  // left by the last kill
+    const bool in_save = kill % 2 == 0;
+    const fs::path wait_for = kill == 0 ? project.checkpoint() : in_save ? aside : fs::path();
+    std::vector<std::string> words = training(project);
+    words.insert(words.end(), {"--timeline-gb", "0.000001"});
+    ASSERT_TRUE(kill_in(words, folder.path(), wait_for,
+                        static_cast<uint64_t>(rng.below(in_save ? 400 : 900))));
+    expect_whole(project);
+    const int64_t iteration = iteration_of(project.checkpoint());
     ASSERT_GE(iteration, last);
     last = iteration;
-    ASSERT_TRUE(open_faceset_to_read(project.faces(Side::kSrc)).check().empty());
+    if (::testing::Test::HasFailure()) return;
   }
   EXPECT_GT(last, 1);  // saves went through between the kills
+  const RunResult rest = run_program(
+      {"train", project.dir().string(), "--iters", "1", "--batch-size", "1"}, folder.path());
+  EXPECT_EQ(rest.exit_code, 0) << rest.err;
+  EXPECT_TRUE(Timeline(project).leftovers().empty());
+}
+
+TEST(Kill, RestoringLeavesOneStateOrTheOther) {
+  const TestFolder folder;
+  const Project project = make_project(folder / "p", 2);
+  std::vector<std::string> words = training(project);
+  words.insert(words.end(), {"--iters", "3"});
+  ASSERT_EQ(run_program(words, folder.path()).exit_code, 0);
+  Rng rng(12, 0, 0);
+  int killed = 0;
+  for (int kill = 0; kill < kills(); ++kill) {
+    const std::string to = std::to_string(1 + kill % 3);
+    killed += kill_in({"timeline", "restore", project.dir().string(), to}, folder.path(), {},
+                      static_cast<uint64_t>(rng.below(60)));
+    expect_whole(project);
+    const int64_t now = iteration_of(project.checkpoint());
+    EXPECT_TRUE(now >= 1 && now <= 3) << now;
+    EXPECT_EQ(Timeline(project).entries().size(), 3u);
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(killed, 0);
+}
+
+TEST(Kill, ImportingFacesLeavesAWholeFaceset) {
+  const TestFolder folder;
+  make_faceset(folder / "many.faces", 60, 0);
+  const std::string from = (folder / "pictures").string();
+  ASSERT_EQ(
+      run_program({"faces", "export", (folder / "many.faces").string(), "-o", from}, folder.path())
+          .exit_code,
+      0);
+  Rng rng(13, 0, 0);
+  for (int kill = 0; kill < kills(); ++kill) {
+    const fs::path target = folder / str("t", kill, ".faces");
+    make_faceset(target, 2, 5000);
+    kill_in({"faces", "import", target.string(), "--from", from}, folder.path(), {},
+            static_cast<uint64_t>(rng.below(250)));
+    const Faceset faces = open_faceset_to_read(target);
+    EXPECT_TRUE(faces.check().empty());
+    EXPECT_GE(faces.count(), 2);
+    if (::testing::Test::HasFailure()) return;
+    fs::remove(target);
+  }
+}
+
+// A small disk of its own, gone with the test.
+class SmallDisk {
+ public:
+  SmallDisk(const fs::path& at, const char* size) : at_(at) {
+    fs::create_directories(at);
+    mounted_ = ::mount("tmpfs", at.c_str(), "tmpfs", 0, size) == 0;
+  }
+
+  ~SmallDisk() {
+    if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
+  }
+
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool mounted() const { return mounted_; }
+
+ private:
+  fs::path at_;
+  bool mounted_ = false;
+};
+
+TEST(DiskFull, TrainingEndsWithAWholeCheckpointAndGoesOnWhenThereIsRoom) {
+  const TestFolder folder;
+  const SmallDisk disk(folder / "disk", "size=64m");
+  if (!disk.mounted())
+    GTEST_SKIP() << "only root may mount a small disk (tmpfs): nothing was tested";
+  const Project project = make_project(folder / "disk" / "p", 2);
+  const std::vector<std::string> words = {
+      "train", project.dir().string(), "--batch-size", "1", "--iters", "1", "--threads", "1"};
+  ASSERT_EQ(run_program(words, folder.path()).exit_code, 0);
+  const int64_t before = iteration_of(project.checkpoint());
+  const fs::path filler = folder / "disk" / "filler";
+  {
+    std::ofstream out(filler, std::ios::binary);
+    const std::string block(1 << 16, 'x');
+    while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  const RunResult full = run_program(words, folder.path());
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_NE(full.err.find("No space left on device"), std::string::npos) << full.err;
+  EXPECT_EQ(iteration_of(project.checkpoint()), before);
+  for (const TimelineEntry& e : Timeline(project).entries())
+    EXPECT_EQ(iteration_of(e.model), before);
+  fs::remove(filler);
+  const RunResult after = run_program(words, folder.path());
+  EXPECT_EQ(after.exit_code, 0) << after.err;
+  EXPECT_EQ(iteration_of(project.checkpoint()), before + 1);
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ namespace {
 // again once. A policy of the user's own is left alone.
 void let_waiting_threads_sleep(int argc, char** argv) {
   const bool computes =
-      argc > 1 && (std::strcmp(argv[1], "train") == 0 || std::strcmp(argv[1], "merge") == 0);
+      argc > 1 && (std::strcmp(argv[1], "train") == 0 || std::strcmp(argv[1], "merge") == 0 ||
+                   std::strcmp(argv[1], "verify-run") == 0);
   if (!computes || std::getenv("OMP_WAIT_POLICY") != nullptr ||
       std::getenv("GOMP_SPINCOUNT") != nullptr) {
     return;

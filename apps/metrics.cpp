@@ -49,6 +49,20 @@ bool take(std::string_view& rest, std::string_view key, T& value) {
   return true;
 }
 
+// ,"health":{"gradient":{"encoder":1.5},"variance":[src,dst],"saturated":[src,dst]}
+std::string health_text(const StepHealth& h) {
+  if (h.blocks.empty()) return "";
+  std::string gradient;
+  for (const BlockHealth& b : h.blocks)
+    gradient += (gradient.empty() ? "\"" : ",\"") + b.name + "\":" + number(b.gradient_norm, 4);
+  const auto pair = [](double src, double dst) {
+    return "[" + number(src, 4) + "," + number(dst, 4) + "]";
+  };
+  return ",\"health\":{\"gradient\":{" + gradient +
+         "},\"variance\":" + pair(h.src.variance, h.dst.variance) +
+         ",\"saturated\":" + pair(h.src.saturated, h.dst.saturated) + "}";
+}
+
 }  // namespace
 
 std::string metrics_line(const StepRecord& r) {
@@ -58,8 +72,9 @@ std::string metrics_line(const StepRecord& r) {
          ",\"dst\":" + number(r.dst, 6) + ",\"time\":" + number(r.time, 14) +
          ",\"src_loss\":" + list(r.src_loss, loss) + ",\"src_faces\":" + list(r.src_faces, id) +
          ",\"dst_loss\":" + list(r.dst_loss, loss) + ",\"dst_faces\":" + list(r.dst_faces, id) +
-         ",\"lr\":" + number(r.learning_rate, 6) + ",\"ms\":{\"wait\":" + number(r.wait_ms, 5) +
-         ",\"step\":" + number(r.step_ms, 5) + ",\"total\":" + number(r.total_ms, 5) + "}}";
+         ",\"lr\":" + number(r.learning_rate, 6) + health_text(r.health) +
+         ",\"ms\":{\"wait\":" + number(r.wait_ms, 5) + ",\"step\":" + number(r.step_ms, 5) +
+         ",\"total\":" + number(r.total_ms, 5) + "}}";
 }
 
 MetricsWriter::MetricsWriter(const std::filesystem::path& file) : file_(file) {
@@ -114,6 +129,28 @@ std::vector<LossPoint> read_losses(const std::filesystem::path& file) {
         take(rest, ",\"dst\":", point.dst)) {
       add_loss_point(history, point);
     }
+  }
+  return history;
+}
+
+std::vector<HoldoutPoint> read_holdout(const std::filesystem::path& file) {
+  std::vector<HoldoutPoint> history;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    const std::string_view key = ",\"scores\":";
+    std::string_view rest = line;
+    HoldoutPoint point;
+    if (!take(rest, "{\"event\":\"holdout\",\"iter\":", point.iteration)) continue;
+    const size_t at = rest.find(key);
+    if (at == std::string_view::npos || rest.back() != '}') continue;
+    rest = rest.substr(at + key.size(), rest.size() - at - key.size() - 1);
+    try {
+      point.scores = holdout_from_json(std::string(rest));
+    } catch (const Error&) {
+      continue;  // torn by a crash
+    }
+    while (!history.empty() && history.back().iteration >= point.iteration) history.pop_back();
+    history.push_back(point);
   }
   return history;
 }

@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "apps/holdout.h"
+#include "models/saehd/health.h"
+
 namespace diptych {
 
 struct StepRecord {
@@ -18,6 +21,7 @@ struct StepRecord {
   std::vector<float> src_loss, dst_loss;      // per sample
   std::vector<int64_t> src_faces, dst_faces;  // ids in the facesets
   double learning_rate = 0;
+  StepHealth health = {};
   double wait_ms = 0;   // waiting for samples
   double step_ms = 0;   // forward, backward and update
   double total_ms = 0;  // since the step before, previews and saves included
@@ -57,6 +61,8 @@ struct LossPoint {
 // The loss history of a file by iteration, ascending; lines it cannot read are skipped. A missing
 // file is an empty history.
 std::vector<LossPoint> read_losses(const std::filesystem::path& file);
+// The scores of held-out faces in a file, as read_losses.
+std::vector<HoldoutPoint> read_holdout(const std::filesystem::path& file);
 // Adds a point; a point at or before the end takes the place of what came after it.
 void add_loss_point(std::vector<LossPoint>& history, const LossPoint& point);
 

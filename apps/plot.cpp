@@ -86,7 +86,20 @@ double top_of(std::span<const float> src, std::span<const float> dst) {
   return top > 0 ? top : 1;
 }
 
-void draw_axes(cv::Mat& canvas, const Axes& axes, const std::string& title) {
+Axes axes_of(std::span<const LossPoint> history, double top, cv::Size size) {
+  Axes axes{};
+  axes.area = {kLeft, kTop, size.width - kLeft - kRight, size.height - kTop - kBottom};
+  axes.x0 = history.empty() ? 0 : static_cast<double>(history.front().iteration) - 1;
+  axes.x1 =
+      std::max(axes.x0 + 10, history.empty() ? 0.0 : static_cast<double>(history.back().iteration));
+  axes.y1 = top;
+  return axes;
+}
+
+void draw_axes(cv::Mat& canvas,
+               const Axes& axes,
+               const std::string& title,
+               const std::string& y_name) {
   const cv::Rect& a = axes.area;
   for (const double x : axis_ticks(axes.x0, axes.x1, 9)) {
     const int px = static_cast<int>(std::lround(axes.at(x, 0).x));
@@ -101,7 +114,7 @@ void draw_axes(cv::Mat& canvas, const Axes& axes, const std::string& title) {
   cv::line(canvas, {a.x, a.y}, {a.x, a.y + a.height}, kInk);
   cv::line(canvas, {a.x, a.y + a.height}, {a.x + a.width, a.y + a.height}, kInk);
   write(canvas, "iteration", {a.x + a.width / 2.0, a.y + a.height + 38.0}, 0.5, kInk);
-  write(canvas, "loss", {a.x - 8.0, a.y - 16.0}, 1, kInk);
+  write(canvas, y_name, {a.x - 8.0, a.y - 16.0}, 1, kInk);
   write(canvas, title, {double(a.x), a.y - 26.0}, 0, kInk);
 }
 
@@ -177,18 +190,32 @@ cv::Mat plot_losses(std::span<const LossPoint> history, const std::string& title
     dst.push_back(p.dst);
   }
   const std::vector<float> smooth_src = smooth(src), smooth_dst = smooth(dst);
-  Axes axes{};
-  axes.area = {kLeft, kTop, size.width - kLeft - kRight, size.height - kTop - kBottom};
-  axes.x0 = history.empty() ? 0 : static_cast<double>(history.front().iteration) - 1;
-  axes.x1 =
-      std::max(axes.x0 + 10, history.empty() ? 0.0 : static_cast<double>(history.back().iteration));
-  axes.y1 = top_of(src, dst);
-  draw_axes(canvas, axes, title);
+  const Axes axes = axes_of(history, top_of(src, dst), size);
+  draw_axes(canvas, axes, title, "loss");
   draw_curve(canvas, axes, history, dst, faint(kDst), 1);
   draw_curve(canvas, axes, history, src, faint(kSrc), 1);
   draw_curve(canvas, axes, history, smooth_dst, kDst, 2);
   draw_curve(canvas, axes, history, smooth_src, kSrc, 2);
   draw_legend(canvas, axes, legend_text("src", smooth_src), legend_text("dst", smooth_dst));
+  return canvas;
+}
+
+cv::Mat plot_holdout(std::span<const HoldoutPoint> history,
+                     const std::string& title,
+                     cv::Size size) {
+  cv::Mat canvas(size, CV_8UC3, kPaper);
+  std::vector<LossPoint> points;
+  std::vector<float> src, dst;
+  for (const HoldoutPoint& p : history) {
+    src.push_back(static_cast<float>(p.scores.src.dssim));
+    dst.push_back(static_cast<float>(p.scores.dst.dssim));
+    points.push_back({p.iteration, src.back(), dst.back()});
+  }
+  const Axes axes = axes_of(points, top_of(src, dst), size);
+  draw_axes(canvas, axes, title, "DSSIM");
+  draw_curve(canvas, axes, points, dst, kDst, 2);
+  draw_curve(canvas, axes, points, src, kSrc, 2);
+  draw_legend(canvas, axes, legend_text("src", src), legend_text("dst", dst));
   return canvas;
 }
 

@@ -18,6 +18,11 @@ cv::Mat plot_losses(std::span<const LossPoint> history,
                     const std::string& title,
                     cv::Size size = {1000, 560});
 
+// The DSSIM of held-out faces, src and dst, in the same form.
+cv::Mat plot_holdout(std::span<const HoldoutPoint> history,
+                     const std::string& title,
+                     cv::Size size = {1000, 280});
+
 // Multiples of 1, 2 or 5 times a power of ten that cover [low, high], at most `most` of them.
 std::vector<double> axis_ticks(double low, double high, int most);
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/command_line.h"
+#include "apps/provoke.h"
 #include "apps/stop_flag.h"
 #include "apps/train_session.h"
 
@@ -12,11 +13,14 @@ namespace diptych {
 
 namespace {
 
+constexpr int64_t kProvokeAfter = 20;  // steps
+
 struct TrainArguments {
   std::string project;
   std::string run = "main";
   int64_t iterations = 0;
   double minutes = 0;  // 0: no limit
+  std::string provoke;
   std::unique_ptr<SettingFlags> flags;
 };
 
@@ -41,6 +45,14 @@ int train(const TrainArguments& a) {
         lost > 0 ? str("quit without saving: the ", lost, " iterations after ", saved, " are lost")
                  : str("quit at once; iteration ", saved, " is saved, nothing is lost"));
   };
+  if (!a.provoke.empty()) {
+    check_provoke(a.provoke);
+    request.disturb = [&](SaehdTrainer& trainer, int64_t attempt) {
+      if (attempt != kProvokeAfter) return;
+      std::fprintf(stderr, "provoked: %s\n", a.provoke.c_str());
+      provoke(trainer, a.provoke);
+    };
+  }
   TrainSession session(project, request);
   const TrainResult result = session.run();
   std::printf("%s at iteration %s (%s new in %s), loss src %s dst %s\n",
@@ -68,6 +80,10 @@ void add_train_command(CLI::App& app, CommandChoice& choice) {
   command
       ->add_option("--run", a->run, "name of the folder in runs/ for metrics and settings [main]")
       ->type_name("NAME");
+  command
+      ->add_option("--provoke", a->provoke,
+                   "break the network after 20 iterations, to see training recover: nan, collapse")
+      ->type_name("KIND");
   a->flags = std::make_unique<SettingFlags>(*command, "train");
   command->footer(
       "Ctrl-C finishes the iteration, saves and ends with exit code 0. Example:\n"

@@ -14,7 +14,8 @@ namespace {
 
 bool steers_the_session_only(std::string_view name) {
   return name == "threads" || name == "engine" || name == "save_minutes" ||
-         name == "preview_every" || name == "target_iter";
+         name == "preview_every" || name == "target_iter" || name == "holdout_steps" ||
+         name == "sentinel" || name == "tensorboard" || name.rfind("timeline_", 0) == 0;
 }
 
 int int_of(const Settings& settings, const char* name) {

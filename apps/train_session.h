@@ -1,22 +1,28 @@
-// TrainSession: the training loop of one project: samples, steps, metrics, pictures, saves, stops.
+// TrainSession: the training loop of one project: samples, steps, metrics, pictures, saves, stops,
+// and what happens when training goes wrong.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "apps/event_file.h"
+#include "apps/holdout.h"
 #include "apps/metrics.h"
 #include "apps/preview.h"
 #include "apps/progress.h"
 #include "apps/project.h"
-#include "apps/train_data.h"
-#include "faces/sample/device_sampler.h"
+#include "apps/project_lock.h"
+#include "apps/receipt.h"
+#include "apps/timeline.h"
+#include "apps/train_steps.h"
+#include "models/saehd/sentinel.h"
 
 namespace diptych {
 
@@ -27,6 +33,8 @@ struct TrainRequest {
   std::function<bool()> stop;  // asked after every iteration
   // Told what a hard stop would lose; called after every iteration.
   std::function<void(int64_t iteration, int64_t saved)> at_risk;
+  // Called before every attempt at a step, the first is 0: lessons and tests break things here.
+  std::function<void(SaehdTrainer&, int64_t attempt)> disturb;
 };
 
 struct TrainResult {
@@ -38,45 +46,57 @@ struct TrainResult {
 
 class TrainSession {
  public:
-  // Loads faces, model and history, and makes its stream the calling thread's for its lifetime.
-  // Throws InputError: no faces, settings that do not fit the checkpoint, damaged checkpoint, an
-  // engine that cannot run here.
+  // Loads faces, model and history, and makes its stream the calling thread's for its lifetime; no
+  // other session may use the project meanwhile. Throws InputError: no faces, settings that do not
+  // fit the checkpoint, damaged checkpoint, an engine that cannot run here, a project in use.
   TrainSession(const Project& project, const TrainRequest& request);
 
   // Trains and saves at the end. A full disk ends it with an InputError; the checkpoint is then the
-  // last one that was saved whole. A loss that is not finite ends it with an InputError that names
-  // the faces.
+  // last one that was saved whole. When the sentinel cannot mend it, or is off and a loss is not
+  // finite, an InputError says what was seen and with which faces.
   TrainResult run();
 
-  SaehdTrainer& trainer() { return *trainer_; }
+  SaehdTrainer& trainer() { return steps_->trainer(); }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  struct StepFaces {  // ids of a batch
-    std::vector<int64_t> src, dst;
-  };
-
+  // train_session.cpp
   void load_checkpoint();
-  void start_samplers(uint64_t next_src, uint64_t next_dst);
   void store_settings() const;
   void announce() const;
   void warn_of_full_disk() const;
-  void iterate(Progress& progress);
-  void step_from_host();
-  void submit_on_device();
-  void collect_from_device();
-  void drain();
-  SaehdStep naming_faces(const std::function<SaehdStep()>& step, const StepFaces& faces);
-  void record(const SaehdStep& step, const StepFaces& faces);
-  void draw_pictures();
-  void save();
-  void or_save(const std::function<void()>& write);
   void begin();
   bool loop(Progress& progress);
-  std::pair<double, double> recent_losses() const;
+  void iterate(Progress& progress);
+  void drain();
+  void absorb(const StepOutcome& outcome);
+  void record(const StepOutcome& outcome);
+  void save();
+  bool worth_saving() const;
+  void or_save(const std::function<void()>& write);
   bool due_for_save(Clock::time_point since) const;
+  std::pair<double, double> recent_losses() const;
   int64_t last_iteration() const;
+  int64_t last_of_batch() const;
+  void tell(const std::string& line) const;
+
+  // train_rescue.cpp
+  void start_sentinel();
+  void judge(const StepOutcome& outcome);
+  void carry_out();
+  void roll_back();
+  std::optional<std::filesystem::path> way_back() const;
+  std::string blame(const StepOutcome& outcome);
+  [[noreturn]] void give_up(const std::string& reason) const;
+
+  // train_outputs.cpp
+  void draw_pictures();
+  void score_holdout();
+  void keep_in_timeline();
+  void thin_timeline();
+  void write_events(const StepRecord& r);
+  double trained_seconds() const;
 
   // First: everything below lives where it computes.
   Stream stream_;
@@ -84,20 +104,30 @@ class TrainSession {
   const Project& project_;
   TrainRequest request_;
   const Settings& settings_;
-  std::unique_ptr<SaehdTrainer> trainer_;
-  std::unique_ptr<Sampler> src_sampler_, dst_sampler_;  // these, or those of the device
-  std::unique_ptr<DeviceSampler> src_on_device_, dst_on_device_;
-
-  std::deque<StepFaces> under_way_;  // of steps submitted and not collected
-  std::unique_ptr<Preview> preview_;
-  std::unique_ptr<MetricsWriter> metrics_;
+  std::unique_ptr<ProjectLock> lock_;
   std::vector<Face> src_faces_, dst_faces_;
+  std::unique_ptr<TrainSteps> steps_;
+  std::unique_ptr<Preview> preview_;
+  std::unique_ptr<Holdout> holdout_;
+  std::optional<HoldoutScores> scores_;  // newest
+  std::vector<HoldoutPoint> holdout_history_;
+  std::unique_ptr<MetricsWriter> metrics_;
+  std::unique_ptr<EventFile> events_;
+  std::unique_ptr<RunReceipt> receipt_;
+  std::unique_ptr<Sentinel> sentinel_;  // null: off
+  SentinelVerdict urgent_;              // the strongest one that waits to be carried out
+  std::string urgent_faces_;
+  std::map<std::string, int> blamed_;  // "src face 3" -> bad steps it was in
+  int64_t skipped_ = 0;
+  bool last_finite_ = true, last_healthy_ = true;  // of the last step
+  int64_t attempt_ = 0;
   std::vector<LossPoint> history_;
   LossTally src_tally_, dst_tally_;
   bool keep_tallies_ = true;
   int64_t first_ = 0, saved_ = 0;
-  double wait_ms_ = 0, step_ms_ = 0;
-  Clock::time_point last_step_;
+  double rate_scale_ = 1, trained_before_ = 0;
+  Clock::time_point begun_, last_step_;
+  Progress* progress_ = nullptr;
 };
 
 }  // namespace diptych
