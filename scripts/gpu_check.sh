@@ -73,6 +73,14 @@ for place in spec.submodule_search_locations if spec else []:
 END
 }
 
+# cuDNN and cuBLAS: where the environment says, else the toolkit's, else those of PyTorch's wheels. The loader learns of the
+# wheels last.
+toolkit="$(dirname "$(dirname "$(readlink -f "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")")")"
+cudnn="${CUDNN_ROOT:-}" cublas="${CUBLAS_ROOT:-}"
+[ -z "$cudnn" ] && [ ! -e "$toolkit/include/cudnn_version.h" ] && [ ! -e /usr/include/cudnn_version.h ] && cudnn="$(wheel_folder cudnn)"
+[ -z "$cublas" ] && [ ! -e "$toolkit/include/cublasLt.h" ] && cublas="$(wheel_folder cu13)"
+export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}${cudnn:+$cudnn/lib:}${cublas:+$cublas/lib:}$toolkit/lib64"
+
 # The chip's own target; without a GPU Hopper's, which has every kernel.
 architecture() {
   local capability
@@ -95,7 +103,6 @@ configure() {
       options+=(-DDIPTYCH_TESTS=OFF)
     fi
   fi
-  local cudnn="${CUDNN_ROOT:-$(wheel_folder cudnn)}" cublas="${CUBLAS_ROOT:-$(wheel_folder cu13)}"
   [ -n "$cudnn" ] && options+=("-DCUDNN_ROOT=$cudnn")
   [ -n "$cublas" ] && options+=("-DCUBLAS_ROOT=$cublas")
   if ! cmake -S . -B "$build" "${options[@]}" >"$out/configure.log" 2>&1; then
@@ -318,7 +325,7 @@ part_steps() {
         for kind in bf16:bf16 bf16:bf16-native f32:fp32 tf32:tf32; do
           for mode in "--cuda-graph" ""; do
             # shellcheck disable=SC2086  # the options are words
-            theirs "$name" "${kind%%:*}" "$(echo ${kind##*:} $compile $mode)" "${options[@]}" --dtype "${kind##*:}" $compile $mode
+            theirs "$name" "${kind%%:*}" "${kind##*:}${compile:+ $compile}${mode:+ $mode}" "${options[@]}" --dtype "${kind##*:}" $compile $mode
           done
         done
       done
