@@ -28,15 +28,17 @@ std::string text_for(const SettingKey& key, const DflOption& option) {
   return text;
 }
 
-// Powers of parts that diptych does not take over: they would start with untrained weights.
-bool needs_lost_weights(std::string_view name) {
-  return name == "gan_power" || name == "true_face_power";
-}
-
 bool is_on(const DflOption& option) {
   if (const auto* d = std::get_if<double>(&option)) return *d != 0;
   if (const auto* i = std::get_if<int64_t>(&option)) return *i != 0;
   return std::holds_alternative<bool>(option) && std::get<bool>(option);
+}
+
+bool has_setting(std::string_view name) {
+  const auto keys = setting_keys();
+  return std::any_of(keys.begin(), keys.end(), [&](const SettingKey& key) {
+    return key.section == "train" && key.name == name;
+  });
 }
 
 // Options of the network itself come from the model, which was held against the weights.
@@ -112,7 +114,6 @@ Settings with_dfl_options(const Settings& settings,
   for (const SettingKey& key : setting_keys()) {
     const auto option = options.find(std::string(key.name));
     if (key.section != "train" || option == options.end() || key.name == "learning_rate") continue;
-    if (needs_lost_weights(key.name)) continue;
     try {
       out.set(key.full(), text_for(key, option->second), origin);
     } catch (const InputError& e) {
@@ -123,13 +124,13 @@ Settings with_dfl_options(const Settings& settings,
     if (out.toml_value(key.full()) != settings.toml_value(key.full()))
       changed.push_back(key.full());
   }
-  for (const auto& [name, option] : options) {
-    if (needs_lost_weights(name) && is_on(option))
-      notes.push_back(name + " was on; its discriminator is not carried over, so it is off");
+  // What changes the result when it is on, and has no setting of that name.
+  for (const char* name : {"gan_power", "true_face_power", "face_style_power", "bg_style_power",
+                           "blur_out_mask", "pretrain"}) {
+    const auto option = options.find(name);
+    if (option != options.end() && is_on(option->second) && !has_setting(name))
+      notes.push_back(str(name, " = ", text_of(option->second), " has no setting here: it is off"));
   }
-  const auto pretrain = options.find("pretrain");
-  if (pretrain != options.end() && is_on(pretrain->second))
-    notes.push_back("the model is being pretrained: it goes on with the faces of this project");
   return out;
 }
 

@@ -65,6 +65,28 @@ std::vector<std::pair<float, float>> losses_of(const Project& project, int64_t i
   return out;
 }
 
+// data.dat last: it makes the others a model.
+std::vector<std::string> export_names(const Safetensors& checkpoint, const std::string& prefix) {
+  std::vector<std::string> files;
+  for (const std::string& part : dfl_parts(read_saehd_config(checkpoint)))
+    files.push_back(prefix + part + ".npy");
+  files.push_back(prefix + dfl_optimizer_name(""));
+  for (const std::string& part : dfl_discriminators(checkpoint)) {
+    files.push_back(prefix + part + ".npy");
+    files.push_back(prefix + dfl_optimizer_name(part));
+  }
+  files.push_back(prefix + "data.dat");
+  return files;
+}
+
+std::vector<uint8_t> export_bytes(const Safetensors& checkpoint, const std::string& file) {
+  if (file == dfl_optimizer_name("")) return dfl_optimizer_file(checkpoint);
+  for (const std::string& part : dfl_discriminators(checkpoint)) {
+    if (file == dfl_optimizer_name(part)) return dfl_optimizer_file(checkpoint, part);
+  }
+  return dfl_weight_file(checkpoint, fs::path(file).stem().string());
+}
+
 }  // namespace
 
 ModelImport import_dfl_model(const Project& project, const ModelTransfer& transfer) {
@@ -102,7 +124,6 @@ std::vector<std::string> export_dfl_model(const Project& project, const ModelTra
     throw InputError(path.string(), "is not there: the project has no model yet",
                      "Run diptych train first");
   const Safetensors checkpoint = Safetensors::open(path.string());
-  const SaehdConfig network = read_saehd_config(checkpoint);
   check_fixed_settings(checkpoint, project.settings());
   const std::string name = transfer.name.empty() ? "diptych" : transfer.name;
   if (name.find_first_of("_/\\") != std::string::npos || name[0] == '.') {
@@ -110,10 +131,7 @@ std::vector<std::string> export_dfl_model(const Project& project, const ModelTra
                      "Use letters, digits and minus signs");
   }
   const std::string prefix = name + "_SAEHD_";
-  std::vector<std::string> files;
-  for (const std::string& part : dfl_parts(network)) files.push_back(prefix + part + ".npy");
-  files.push_back(prefix + "src_dst_opt.npy");
-  files.push_back(prefix + "data.dat");
+  const std::vector<std::string> files = export_names(checkpoint, prefix);
   for (const std::string& file : files) {
     if (!transfer.force && fs::exists(transfer.folder / file, error))
       throw InputError((transfer.folder / file).string(), "is there already",
@@ -124,12 +142,11 @@ std::vector<std::string> export_dfl_model(const Project& project, const ModelTra
   const int64_t iteration = std::stoll(checkpoint.metadata().at("iteration"));
   std::list<PendingFile> pending;
   for (const std::string& file : files) {
-    const std::string part = fs::path(file.substr(prefix.size())).stem().string();
+    const std::string part = file.substr(prefix.size());
     const std::vector<uint8_t> bytes =
-        part == "data"          ? dfl_data_file(iteration, dfl_options_of(project.settings()),
-                                                losses_of(project, iteration))
-        : part == "src_dst_opt" ? dfl_optimizer_file(checkpoint)
-                                : dfl_weight_file(checkpoint, part);
+        part == "data.dat" ? dfl_data_file(iteration, dfl_options_of(project.settings()),
+                                           losses_of(project, iteration))
+                           : export_bytes(checkpoint, part);
     PendingFile& target = pending.emplace_back(transfer.folder / file);
     std::ofstream out(target.path(), std::ios::binary);
     out.write(reinterpret_cast<const char*>(bytes.data()),

@@ -21,18 +21,27 @@ struct DflLoadReport {
 };
 
 // Puts a model's weights, its optimizer's moments and its iteration into a trainer of the same
-// network. Moments are taken when the trainer's optimizer is the model's and the file holds them
-// all; else they start at zero and a note says so. InputError that names file and weight: missing,
-// another shape, not finite, no pickle of weights. The trainer's weights are then partly replaced:
-// use a new one.
+// network; those of the discriminators too, when the trainer has them. Moments are taken when the
+// trainer's optimizer is the model's and the file holds them all; else they start at zero and a
+// note says so; likewise a discriminator that is missing or has other layers. InputError that names
+// file and weight: missing, another shape, not finite, no pickle of weights. The trainer's weights
+// are then partly replaced: use a new one.
 DflLoadReport load_dfl_weights(const DflModel& model, SaehdTrainer& trainer);
 
 // The dict of a weight file as read: every value an array of floats. InputError otherwise.
 PickleDocument read_dfl_weight_file(const std::filesystem::path& file);
 
-// Files for DeepFaceLab from one of our checkpoints: the weights of a part ("encoder"), and
-// src_dst_opt.npy.
+// The file of the optimizer's state: of the network for "", of a discriminator ("GAN",
+// "code_discriminator").
+std::string dfl_optimizer_name(const std::string& discriminator);
+
+// The discriminators that a checkpoint holds.
+std::vector<std::string> dfl_discriminators(const Safetensors& checkpoint);
+
+// Files for DeepFaceLab from one of our checkpoints: the weights of a part ("encoder", "GAN"), and
+// the state of an optimizer, as named by dfl_optimizer_name().
 std::vector<uint8_t> dfl_weight_file(const Safetensors& checkpoint, const std::string& part);
-std::vector<uint8_t> dfl_optimizer_file(const Safetensors& checkpoint);
+std::vector<uint8_t> dfl_optimizer_file(const Safetensors& checkpoint,
+                                        const std::string& discriminator = "");
 
 }  // namespace diptych

@@ -267,6 +267,51 @@ TEST_F(DflWeights, MomentsAndIterationGoBothWays) {
   }
 }
 
+TEST_F(DflWeights, DiscriminatorsGoBothWays) {
+  SaehdTrainOptions options = train_options(small_config("df"));
+  options.adversarial = {
+      .gan_power = 0.1f, .gan_patch_size = 8, .gan_dims = 4, .true_face_power = 0.01f};
+  SaehdTrainer first(options);
+  float value = 0;
+  for (const SaehdAdversaries::Part& part : first.adversaries()->parts()) {
+    for (const Optimizer::Moment& moment : part.optimizer->moments()) {
+      for (int64_t i = 0; i < moment.values.numel(); ++i)
+        moment.values.as<float>()[i] = value += 1e-3f;
+    }
+    part.optimizer->set_steps(5);
+  }
+  const std::string path = (folder / "x.safetensors").string();
+  first.save(path, {});
+  const Safetensors checkpoint = Safetensors::open(path);
+  EXPECT_EQ(dfl_discriminators(checkpoint),
+            (std::vector<std::string>{"GAN", "code_discriminator"}));
+  std::vector<std::string> parts = dfl_parts(options.network);
+  for (const std::string& part : dfl_discriminators(checkpoint)) {
+    parts.push_back(part);
+    write_bytes(file(dfl_optimizer_name(part)), dfl_optimizer_file(checkpoint, part));
+  }
+  for (const std::string& part : parts)
+    write_bytes(file(part + ".npy"), dfl_weight_file(checkpoint, part));
+  write_bytes(file("data.dat"), dfl_data_file(5, options_of(options.network), {}));
+  options.seed = 9;
+  SaehdTrainer second(options);
+  load_dfl_weights(open_dfl_model(folder), second);
+  for (size_t i = 0; i < 2; ++i) {
+    const SaehdAdversaries::Part a = first.adversaries()->parts()[i];
+    const SaehdAdversaries::Part b = second.adversaries()->parts()[i];
+    EXPECT_EQ(a.arena->weights().to_host(), b.arena->weights().to_host()) << a.name;
+    const int64_t begin = a.arena->range(2).begin;
+    EXPECT_EQ(a.optimizer->moments()[0].values.as<float>()[begin],
+              b.optimizer->moments()[0].values.as<float>()[begin]);
+    EXPECT_EQ(b.optimizer->steps(), 5);
+  }
+  // One of another width starts afresh and is named.
+  options.adversarial.gan_dims = 8;
+  SaehdTrainer third(options);
+  const DflLoadReport report = load_dfl_weights(open_dfl_model(folder), third);
+  EXPECT_NE(report.notes.back().find("GAN.npy has other layers"), std::string::npos);
+}
+
 TEST_F(DflWeights, WithoutItsFileTheOptimizerStartsAnew) {
   make_model(small_config("df"));
   const DflModel model = open_dfl_model(folder);
