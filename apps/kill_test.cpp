@@ -72,7 +72,9 @@ void expect_whole(const Project& project) {
   }
   const fs::path run = project.run("main");
   EXPECT_FALSE(read_losses(run / "metrics.jsonl").empty());
-  if (fs::exists(run / "receipt.json")) EXPECT_NO_THROW(read_receipt(run / "receipt.json"));
+  if (fs::exists(run / "receipt.json")) {
+    EXPECT_NO_THROW(read_receipt(run / "receipt.json"));
+  }
   for (const Side side : kSides)
     EXPECT_TRUE(open_faceset_to_read(project.faces(side)).check().empty());
 }

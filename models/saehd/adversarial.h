@@ -54,9 +54,9 @@ struct StyleInputs {
   Tensor swap_for_face = {};        // made from a code without gradient: trains the decoder alone
   Tensor swap_for_background = {};  // with the whole gradient
   Tensor swap_mask = {};            // no gradient
-  Tensor dst, dst_mask;             // dst reconstruction; read without gradient
-  Tensor dst_target;                // after blur_out_mask
-  Tensor src_soft;                  // soft mask of the src sample; read for parity alone
+  Tensor dst = {}, dst_mask = {};   // dst reconstruction; read without gradient
+  Tensor dst_target = {};           // after blur_out_mask
+  Tensor src_soft = {};             // soft mask of the src sample; read for parity alone
 };
 
 struct StylePowers {
