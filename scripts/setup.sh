@@ -12,7 +12,7 @@ packages=(
   libopencv-dev libjpeg-dev libdlib-dev libdlib-data # pictures, face detection and landmarks
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libexempi-dev # video, labels
   libsqlite3-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libstb-dev
-  libdnnl-dev                                    # oneDNN: convolution and matmul on the CPU
+  libdnnl-dev ocl-icd-opencl-dev                 # oneDNN: convolution and matmul on the CPU; its CMake file asks for OpenCL
   libgtest-dev libbenchmark-dev                  # tests, benchmarks
 )
 
