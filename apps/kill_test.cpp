@@ -1,15 +1,13 @@
-// Killing the real program at random moments, and filling its disk: what it leaves is whole.
+// Killing the real program at random moments: what it leaves is whole.
 // DIPTYCH_KILLS sets the number of kills of each kind (12 without it).
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "apps/metrics.h"
@@ -149,57 +147,6 @@ TEST(Kill, ImportingFacesLeavesAWholeFaceset) {
     if (::testing::Test::HasFailure()) return;
     fs::remove(target);
   }
-}
-
-// A small disk of its own, gone with the test.
-class SmallDisk {
- public:
-  SmallDisk(const fs::path& at, const char* size) : at_(at) {
-    fs::create_directories(at);
-    mounted_ = ::mount("tmpfs", at.c_str(), "tmpfs", 0, size) == 0;
-  }
-
-  ~SmallDisk() {
-    if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
-  }
-
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  bool mounted() const { return mounted_; }
-
- private:
-  fs::path at_;
-  bool mounted_ = false;
-};
-
-TEST(DiskFull, TrainingEndsWithAWholeCheckpointAndGoesOnWhenThereIsRoom) {
-  const TestFolder folder;
-  const SmallDisk disk(folder / "disk", "size=64m");
-  if (!disk.mounted())
-    GTEST_SKIP() << "only root may mount a small disk (tmpfs): nothing was tested";
-  const Project project = make_project(folder / "disk" / "p", 2);
-  const std::vector<std::string> words = {
-      "train", project.dir().string(), "--batch-size", "1", "--iters", "1", "--threads", "1"};
-  ASSERT_EQ(run_program(words, folder.path()).exit_code, 0);
-  const int64_t before = iteration_of(project.checkpoint());
-  const fs::path filler = folder / "disk" / "filler";
-  {
-    std::ofstream out(filler, std::ios::binary);
-    const std::string block(1 << 16, 'x');
-    while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  const RunResult full = run_program(words, folder.path());
-  EXPECT_EQ(full.exit_code, 1);
-  EXPECT_NE(full.err.find("No space left on device"), std::string::npos) << full.err;
-  EXPECT_EQ(iteration_of(project.checkpoint()), before);
-  for (const TimelineEntry& e : Timeline(project).entries())
-    EXPECT_EQ(iteration_of(e.model), before);
-  fs::remove(filler);
-  const RunResult after = run_program(words, folder.path());
-  EXPECT_EQ(after.exit_code, 0) << after.err;
-  EXPECT_EQ(iteration_of(project.checkpoint()), before + 1);
 }
 
 }  // namespace

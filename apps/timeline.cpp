@@ -210,6 +210,47 @@ std::vector<fs::path> Timeline::leftovers() const {
   return list;
 }
 
+namespace {
+
+class OpenFile {
+ public:
+  OpenFile(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// To the disk, not only to its cache; 0 or errno. std::filesystem::copy_file calls a full disk an
+// input/output error.
+int copy_bytes(const fs::path& from, const fs::path& to) {
+  const OpenFile in(from, O_RDONLY), out(to, O_WRONLY | O_CREAT | O_TRUNC);
+  if (in.fd() < 0 || out.fd() < 0) return errno;
+  std::vector<char> block(size_t{1} << 20);
+  while (true) {
+    const ssize_t count = ::read(in.fd(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno;
+    if (count == 0) return ::fsync(out.fd()) == 0 ? 0 : errno;
+    for (ssize_t at = 0; at < count;) {
+      const ssize_t done = ::write(out.fd(), block.data() + at, static_cast<size_t>(count - at));
+      if (done < 0 && errno == EINTR) continue;
+      if (done <= 0) return done < 0 ? errno : EIO;
+      at += done;
+    }
+  }
+}
+
+}  // namespace
+
 void link_or_copy(const fs::path& from, const fs::path& to) {
   const fs::path aside = to.string() + ".linking";
   ::unlink(aside.c_str());
@@ -217,16 +258,10 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
     const int code = errno;
     const bool no_links = code == EPERM || code == EOPNOTSUPP || code == EXDEV || code == EMLINK;
     if (!no_links) throw file_error(to, "cannot be made", code);
-    std::error_code error;
-    fs::copy_file(from, aside, error);
-    if (error) {
+    const int failed = copy_bytes(from, aside);
+    if (failed != 0) {
       ::unlink(aside.c_str());
-      throw file_error(to, "cannot be written", error.value());
-    }
-    const int fd = ::open(aside.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-      ::fsync(fd);
-      ::close(fd);
+      throw file_error(to, "cannot be written", failed);
     }
   }
   // rename() does nothing when both are names of one file: then the second name goes.

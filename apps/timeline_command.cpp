@@ -8,6 +8,7 @@
 
 #include "apps/command_line.h"
 #include "apps/metrics.h"
+#include "apps/open_faceset.h"
 #include "apps/progress.h"
 #include "apps/project_lock.h"
 #include "apps/timeline.h"
@@ -114,7 +115,8 @@ int branch(const TimelineArguments& a) {
     fs::copy_file(project.toml(), aside / "project.toml");
     for (const Side side : kSides) {
       if (fs::exists(project.faces(side), error))
-        fs::copy_file(project.faces(side), aside / project.faces(side).filename());
+        open_faceset_to_read(project.faces(side))
+            .copy_to((aside / project.faces(side).filename()).string());
       const fs::path source = project.dir() / project.record(side).file;
       if (fs::exists(source, error))
         fs::create_symlink(fs::canonical(source), aside / project.record(side).file);

@@ -205,6 +205,16 @@ void TrainSession::roll_back() {
            "at the rate ", rate));
 }
 
+// The target is reached in trouble: what training leaves behind must be a network that is well.
+bool TrainSession::went_back_from_the_end() {
+  drain();
+  if (!sentinel_) return false;
+  urgent_ = sentinel_->at_the_end();
+  const bool back = urgent_.action == SentinelAction::kRollBack;
+  carry_out();
+  return back;
+}
+
 void TrainSession::give_up(const std::string& reason) const {
   std::vector<std::pair<int, std::string>> worst;
   for (const auto& [face, times] : blamed_) worst.emplace_back(-times, face);

@@ -297,20 +297,22 @@ bool TrainSession::loop(Progress& progress) {
   auto last_save = Clock::now();
   begun_ = last_step_ = Clock::now();
   if (request_.at_risk) request_.at_risk(first_, saved_);
-  while (last == 0 || trainer().iteration() < last) {
-    iterate(progress);
-    const int64_t now = trainer().iteration();
-    if (request_.at_risk) request_.at_risk(now, saved_);
-    if (request_.stop && request_.stop()) return true;
-    if (!last_finite_) continue;
-    if (now % score_every == 0) or_save([&] { score_holdout(); });
-    if (preview_every > 0 && now % preview_every == 0) or_save([&] { draw_pictures(); });
-    if (due_for_save(last_save)) {
-      save();
-      if (preview_every == 0) draw_pictures();
-      last_save = Clock::now();
+  do {
+    while (last == 0 || trainer().iteration() < last) {
+      iterate(progress);
+      const int64_t now = trainer().iteration();
+      if (request_.at_risk) request_.at_risk(now, saved_);
+      if (request_.stop && request_.stop()) return true;
+      if (!last_finite_) continue;
+      if (now % score_every == 0) or_save([&] { score_holdout(); });
+      if (preview_every > 0 && now % preview_every == 0) or_save([&] { draw_pictures(); });
+      if (due_for_save(last_save)) {
+        save();
+        if (preview_every == 0) draw_pictures();
+        last_save = Clock::now();
+      }
     }
-  }
+  } while (went_back_from_the_end());
   return false;
 }
 

@@ -86,6 +86,7 @@ class TrainSession {
   void judge(const StepOutcome& outcome);
   void carry_out();
   void roll_back();
+  bool went_back_from_the_end();
   std::optional<std::filesystem::path> way_back() const;
   std::string blame(const StepOutcome& outcome);
   [[noreturn]] void give_up(const std::string& reason) const;

@@ -155,6 +155,30 @@ TEST(Sentinel, StopsWhenGoingBackDoesNotHelp) {
   EXPECT_EQ(rollbacks, Sentinel::kMostRollBacks);
 }
 
+TEST(Sentinel, TrainingDoesNotEndInTrouble) {
+  Sentinel sentinel = with_history();
+  EXPECT_EQ(sentinel.at_the_end().action, kNone);
+  for (int i = 0; i < Sentinel::kMostRollBacks; ++i) {
+    EXPECT_EQ(sentinel.observe(saturated_step()).action, kNone);
+    const SentinelVerdict v = sentinel.at_the_end();
+    EXPECT_EQ(v.action, kRollBack);
+    EXPECT_EQ(v.rate_scale, std::exp2(-(i + 1)));
+    EXPECT_NE(v.reason.find("collapsed"), std::string::npos);
+    sentinel.rolled_back();
+    EXPECT_EQ(sentinel.at_the_end().action, kNone);
+  }
+  sentinel.observe(saturated_step());
+  EXPECT_EQ(sentinel.at_the_end().action, kStop);
+}
+
+TEST(Sentinel, AHealthyStepAfterAStrikeEndsWell) {
+  Sentinel sentinel = with_history();
+  sentinel.observe(saturated_step());
+  sentinel.observe(saturated_step());
+  sentinel.observe(healthy_step(0));
+  EXPECT_EQ(sentinel.at_the_end().action, kNone);
+}
+
 TEST(Sentinel, OldRollbacksAreForgiven) {
   Sentinel sentinel = with_history();
   for (int round = 0; round < 8; ++round) {

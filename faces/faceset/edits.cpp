@@ -151,4 +151,9 @@ std::optional<std::string> Faceset::meta(const std::string& key) const {
   return select.text(0);
 }
 
+void Faceset::copy_to(const std::string& copy) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement(impl_->db, "VACUUM INTO ?").bind(std::string_view(copy)).run();
+}
+
 }  // namespace diptych

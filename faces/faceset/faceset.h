@@ -100,6 +100,8 @@ class Faceset {
   // Small text values: source path and hash, settings of the extraction, consent.
   void set_meta(const std::string& key, const std::string& value);
   std::optional<std::string> meta(const std::string& key) const;
+  // Writes a copy of one moment, also while another program is at work here. The file must be new.
+  void copy_to(const std::string& copy) const;
   // SQLite's own integrity check plus a decode of every picture; returns the problems found, one
   // line each.
   std::vector<std::string> check() const;

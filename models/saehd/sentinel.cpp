@@ -104,6 +104,7 @@ SentinelVerdict Sentinel::observe(const SentinelStep& step) {
   SentinelVerdict verdict;
   verdict.reason = trouble_of(step, verdict.loss_z);
   verdict.rate_scale = scale_;
+  last_ = verdict;
   if (!verdict.healthy()) {
     healthy_ = 0;
     return strike(verdict, step.finite);
@@ -120,21 +121,31 @@ SentinelVerdict Sentinel::observe(const SentinelStep& step) {
   return verdict;
 }
 
+void Sentinel::go_back_or_stop(SentinelVerdict& verdict) {
+  const bool again = rollbacks() < kMostRollBacks;
+  verdict.action = again ? SentinelAction::kRollBack : SentinelAction::kStop;
+  if (again && !lowered_) scale_ = std::max(kLowestScale, scale_ / 2);
+  verdict.rate_scale = scale_;
+}
+
 SentinelVerdict Sentinel::strike(SentinelVerdict verdict, bool finite) {
   ++strikes_;
   if (strikes_ >= kRollBackAt) {
-    const bool again = rollbacks() < kMostRollBacks;
-    verdict.action = again ? SentinelAction::kRollBack : SentinelAction::kStop;
+    go_back_or_stop(verdict);
   } else if (strikes_ >= kLowerAt && !lowered_) {
     lowered_ = true;
     verdict.action = SentinelAction::kLowerRate;
+    scale_ = std::max(kLowestScale, scale_ / 2);
   } else if (!finite) {
     verdict.action = SentinelAction::kSkip;
   }
-  const bool slower = verdict.action == SentinelAction::kLowerRate ||
-                      (verdict.action == SentinelAction::kRollBack && !lowered_);
-  if (slower) scale_ = std::max(kLowestScale, scale_ / 2);
   verdict.rate_scale = scale_;
+  return verdict;
+}
+
+SentinelVerdict Sentinel::at_the_end() {
+  SentinelVerdict verdict = last_;
+  if (!verdict.healthy()) go_back_or_stop(verdict);
   return verdict;
 }
 
@@ -143,6 +154,7 @@ void Sentinel::rolled_back() {
   strikes_ = 0;
   healthy_ = 0;
   lowered_ = false;
+  last_ = {};
   src_fast_ = src_loss_.mean();
   dst_fast_ = dst_loss_.mean();
 }

@@ -10,7 +10,8 @@
 //                        is above its history: a strike
 // A healthy step takes a strike back. kLowerAt strikes halve the rate, kRollBackAt strikes go back
 // to the last healthy checkpoint at half the rate; a fourth way back within kPatience steps is not
-// tried: kStop. kRecovery healthy steps double the rate again, up to the one that was asked for.
+// tried: kStop. Training that is to end goes back at once instead of ending in trouble. kRecovery
+// healthy steps double the rate again, up to the one that was asked for.
 // History is the exponential mean and variance of healthy steps alone, so a collapse does not
 // become the norm. It is not judged before kHistory steps, but saturation and NaN are from the
 // first.
@@ -80,6 +81,10 @@ class Sentinel {
   // To be called with every step, in order, the ones that were left out too.
   SentinelVerdict observe(const SentinelStep& step);
 
+  // When training is to end: the verdict on ending with the last step that was shown. A step in
+  // trouble is not waited out then: kRollBack, or kStop; kNone when all is well.
+  SentinelVerdict at_the_end();
+
   // After the model went back: the steps to come are another try.
   void rolled_back();
 
@@ -94,6 +99,7 @@ class Sentinel {
   std::string trouble_of(const SentinelStep& step, double& z);
   void remember(const SentinelStep& step);
   SentinelVerdict strike(SentinelVerdict verdict, bool finite);
+  void go_back_or_stop(SentinelVerdict& verdict);
 
   SentinelOptions options_;
   RunningStats src_loss_, dst_loss_, src_variance_, dst_variance_;
@@ -102,6 +108,7 @@ class Sentinel {
   int strikes_ = 0;
   bool lowered_ = false;  // since the last calm
   int64_t seen_ = 0, healthy_ = 0;
+  SentinelVerdict last_;
   std::vector<int64_t> rollbacks_;  // `seen_` at each, within kPatience
   double scale_ = 1;
 };
