@@ -34,7 +34,9 @@ __global__ void cp_async_kernel(float* out, const float* in) {
 enum class HopperFlaw {
   kNone,
   kNoWait,
+  kNoRegisterFence,
   kSpoiledOperand,
+  kNeverWaited,
   kNoMbarrierWait,
   kNoExpect,
   kTooManyArrivals,
@@ -62,12 +64,12 @@ __global__ void hopper_kernel(float* out, const __grid_constant__ simt::TensorMa
   const auto b = Flaw == HopperFlaw::kWrongDescriptor
                      ? simt::smem_descriptor(s.tile, 16, 2048, simt::Swizzle::k128)
                      : a;
-  simt::wgmma_fence();
+  if (Flaw != HopperFlaw::kNoRegisterFence) simt::wgmma_fence();
   simt::wgmma_m64k16<64>(acc, a, b, false);
   simt::wgmma_commit();
   const float early = acc[0];
   if (Flaw == HopperFlaw::kSpoiledOperand && threadIdx.x < 64) s.tile[threadIdx.x][0] = 7.0f;
-  simt::wgmma_wait<0>();
+  if (Flaw != HopperFlaw::kNeverWaited) simt::wgmma_wait<0>();
   s.full.wait(0);
   const float sum = Flaw == HopperFlaw::kNoWait ? early : acc[0];
   if (threadIdx.x < 64)

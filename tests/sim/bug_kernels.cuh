@@ -98,6 +98,11 @@ inline __global__ void misaligned_kernel(float* out) {
   *mine(out) = (v.x + v.y + v.z + v.w) / 4;
 }
 
+inline __global__ void misaligned_load_kernel(float* out, const float* in) {
+  const float4 v = __ldg(reinterpret_cast<const float4*>(in + threadIdx.x + 1));
+  *mine(out) = mirrored() + 0 * v.x;
+}
+
 inline __global__ void uninitialised_kernel(float* out) {
   auto& s = simt::shared<float[64]>();
   if (threadIdx.x != 63) s[threadIdx.x] = static_cast<float>(threadIdx.x);

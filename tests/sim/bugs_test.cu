@@ -123,6 +123,9 @@ TEST(Bugs, AccessesOutsideAreNoticed) {
   const auto host = [](const Buffers& b) {
     simt::launch(host_pointer_kernel, {.grid = 2, .block = 64}, b.out.get(), b.host.data());
   };
+  const auto misaligned = [](const Buffers& b) {
+    simt::launch(misaligned_load_kernel, {.grid = 2, .block = 64}, b.out.get(), b.in.get());
+  };
   for (const Bug& bug : std::vector<Bug>{
            {"dynamic shared overrun", plain_launch(shared_overrun_kernel, 256), true, true,
             "of shared bytes 256..259, of 256"},
@@ -130,7 +133,8 @@ TEST(Bugs, AccessesOutsideAreNoticed) {
            {"global overrun", plain_launch(global_overrun_kernel), true, true,
             "of global bytes 512..515 of an allocation of 512"},
            {"host pointer", host, false, false, "which is not device memory"},
-           {"misaligned float4", plain_launch(misaligned_kernel), false, true, nullptr}})
+           {"misaligned float4", plain_launch(misaligned_kernel), false, true, nullptr},
+           {"misaligned load of a float4", misaligned, true, true, "aligned to 16 bytes"}})
     expect_noticed(bug);
 }
 
@@ -195,6 +199,10 @@ TEST(Bugs, WrongUseOfWgmmaAndBulkLoadsIsNoticed) {
   expect_clean({"good", run_hopper<HopperFlaw::kNone>, false, false, nullptr});
   for (const Bug& bug : std::vector<Bug>{
            {"wgmma without wait", run_hopper<HopperFlaw::kNoWait>, true, true, "wrong numbers"},
+           {"wgmma without wgmma.fence", run_hopper<HopperFlaw::kNoRegisterFence>, true, true,
+            "no wgmma.fence"},
+           {"wgmma never waited for", run_hopper<HopperFlaw::kNeverWaited>, true, true,
+            "returned with this wgmma in flight"},
            {"wgmma operand overwritten", run_hopper<HopperFlaw::kSpoiledOperand>, true, true,
             "race on shared"},
            {"no mbarrier wait", run_hopper<HopperFlaw::kNoMbarrierWait>, true, true,
@@ -242,6 +250,21 @@ TEST(Bugs, WrongUseOfBulkStoresIsNoticed) {
                         {"no wait before the end", run_store<StoreFlaw::kNoWait>, true, true,
                          "returned with this bulk store in flight"}})
     expect_noticed(bug);
+}
+
+TEST(Bugs, LaunchesThatHardwareRefusesAreRefused) {
+  const DeviceArray<float> out(128);
+  const auto launch = [&](const simt::Config& config) {
+    simt::launch(good_kernel, config, out.get());
+  };
+  EXPECT_THROW(launch({.grid = 2, .block = {1, 1, 65}, .smem = 256}), Error);
+  EXPECT_THROW(launch({.grid = {1, 65536}, .block = 64, .smem = 256}), Error);
+  EXPECT_THROW(launch({.grid = 2, .block = 64, .smem = 228 * 1024}), Error);
+  const simt::Config large{.grid = 2, .block = 64, .smem = 100 * 1024};
+  EXPECT_NO_THROW(launch(large));
+  setenv("DIPTYCH_SIM_CHIP", "86", 1);
+  EXPECT_THROW(launch(large), Error);
+  unsetenv("DIPTYCH_SIM_CHIP");
 }
 
 }  // namespace

@@ -78,6 +78,19 @@ TEST(Conv2dSimPick, TakesTheForcedRung) {
   EXPECT_STREQ(pick_conv2d_cuda(args, kChip).name, "naive");
 }
 
+TEST(Conv2dSimPick, SaysWhichChipAForcedRungNeeds) {
+  const ForceVariant forced("conv2d_forward", "wgmma_128x128");
+  const Conv2dCudaForward args = {.problem = same_conv(1, 8, 8, 64, 64, 3, 1)};
+  EXPECT_STREQ(pick_conv2d_cuda(args, kChip).name, "wgmma_128x128");
+  try {
+    pick_conv2d_cuda(args, 86);
+    FAIL() << "a kernel for sm_90a was taken on sm_86";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("on sm_86; wgmma_128x128 needs sm_90a"), std::string::npos)
+        << e.what();
+  }
+}
+
 TEST(Conv2dSimPick, RefusesWhatOverflowsItsIndices) {
   const Conv2dCudaForward args = {.problem = same_conv(2048, 1024, 1024, 64, 64, 3, 1)};
   EXPECT_THROW(pick_conv2d_cuda(args, kChip), Error);

@@ -22,6 +22,7 @@ __device__ __forceinline__ V load_whole(const V* p,
 #ifdef __CUDACC__
   return *p;
 #else
+  simt::expect_aligned(p, at);
   simt::note(p, sizeof(V), simt::Access::kRead, at);
   V value;
   simt::copy_unseen(&value, p, sizeof(V));
@@ -36,6 +37,7 @@ __device__ __forceinline__ void store_whole(V* p,
 #ifdef __CUDACC__
   *p = value;
 #else
+  simt::expect_aligned(p, at);
   simt::note(p, sizeof(V), simt::Access::kWrite, at);
   simt::copy_unseen(p, &value, sizeof(V));
 #endif

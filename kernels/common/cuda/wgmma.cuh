@@ -19,6 +19,7 @@ struct WgmmaOperands {
 };
 
 void wgmma_issue(const WgmmaOperands& operands, Site at);
+void wgmma_fence_registers();
 void wgmma_commit_group(Site at);
 void wgmma_wait_group(int n, Site at);
 uint64_t shared_offset(const void* p);
@@ -41,10 +42,13 @@ __device__ __forceinline__ uint64_t smem_descriptor(const void* tile,
          static_cast<uint64_t>(stride_bytes >> 4) << 32 | mode << 62;
 }
 
-// Orders this thread's use of the accumulators' registers before the wgmma that follow.
+// Orders this thread's use of the accumulators' registers before the wgmma that follow: wanted
+// before the first of them, and again once wgmma_wait<0> has given the registers back.
 __device__ __forceinline__ void wgmma_fence() {
 #ifdef __CUDACC__
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#else
+  wgmma_fence_registers();
 #endif
 }
 

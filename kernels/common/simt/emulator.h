@@ -51,6 +51,14 @@ template <class... Parts>
   fail_with(at, str(parts...));
 }
 
+[[noreturn]] void misaligned(const void* p, size_t bytes, Site at);
+
+// A whole access needs the alignment of its type; a GPU ends the launch otherwise.
+template <class T>
+inline void expect_aligned(const T* p, Site at) {
+  if (reinterpret_cast<uintptr_t>(p) % alignof(T)) misaligned(p, alignof(T), at);
+}
+
 // What the checker is told of accesses that the compiler cannot show it.
 enum class Access {
   kRead,

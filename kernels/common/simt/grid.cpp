@@ -21,8 +21,8 @@ namespace diptych::simt {
 namespace {
 
 constexpr size_t kMaxThreads = 1024;
-constexpr size_t kMaxShared = 227 * 1024;  // sm_90, per block
-constexpr unsigned kMaxGridYZ = 65535;
+constexpr unsigned kMaxGridYZ = 65535, kMaxBlockZ = 64;
+constexpr size_t kMaxParameters = 4096;  // what every toolkit and chip takes
 
 // One machine per OS thread; its stacks are kept for the next launch.
 Machine& my_machine() {
@@ -124,6 +124,19 @@ unsigned number_of(const char* variable, unsigned otherwise) {
   return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : otherwise;
 }
 
+// Of a block, on the chip that the emulator is to be.
+size_t most_shared() {
+  switch (number_of("DIPTYCH_SIM_CHIP", 90)) {
+    case 80:
+      return 163 * 1024;
+    case 86:
+    case 89:
+      return 99 * 1024;
+    default:
+      return 227 * 1024;
+  }
+}
+
 }  // namespace
 
 Options& options() {
@@ -135,9 +148,12 @@ Options& options() {
 void run_grid(const Grid& g) {
   const dim3 n = g.config.grid, b = g.config.block;
   const size_t threads = size_t{b.x} * b.y * b.z;
-  DIPTYCH_CHECK(threads >= 1 && threads <= kMaxThreads && g.config.smem <= kMaxShared,
+  DIPTYCH_CHECK(threads >= 1 && threads <= kMaxThreads && g.config.smem <= most_shared(),
                 "launch: a block of (", b.x, ",", b.y, ",", b.z, ") threads with ", g.config.smem,
-                " bytes of shared memory; at most ", kMaxThreads, " and ", kMaxShared);
+                " bytes of shared memory; at most ", kMaxThreads, " and ", most_shared());
+  DIPTYCH_CHECK(b.z <= kMaxBlockZ && g.bytes <= kMaxParameters, "launch: a block of ", b.z,
+                " threads along z with ", g.bytes, " bytes of arguments; at most ", kMaxBlockZ,
+                " and ", kMaxParameters);
   DIPTYCH_CHECK(n.x >= 1 && n.y >= 1 && n.z >= 1 && n.x <= 0x7fffffffu && n.y <= kMaxGridYZ &&
                     n.z <= kMaxGridYZ,
                 "launch: a grid of (", n.x, ",", n.y, ",", n.z, ") blocks");

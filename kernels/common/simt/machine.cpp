@@ -123,6 +123,9 @@ void Machine::finish(Thread* t) {
     fail(t->copies.last().at, "a thread returned with this cp.async in flight");
   if (!t->stores.empty())
     fail(t->stores.last().site, "a thread returned with this bulk store in flight");
+  if (!groups[i / kLanesOfGroup].wgmmas.empty())
+    fail(groups[i / kLanesOfGroup].wgmmas.last().at, "a thread returned with this wgmma in flight");
+  t->fenced = false;
   const Barrier& b = barriers[0];
   if (b.arrived && !b.named)
     fail(b.at, "divergent __syncthreads: ", b.arrived, " threads wait here and thread ", i,
@@ -200,6 +203,7 @@ void Machine::end_block() {
     t.stack = nullptr;
     t.copies.clear();
     t.stores.clear();
+    t.fenced = false;
   }
 }
 

@@ -17,6 +17,7 @@ namespace diptych::simt {
 
 constexpr int kWarps = 32;  // of a block, at most
 constexpr int kLanes = 32;
+constexpr int kLanesOfGroup = 128;
 
 // Ordinary builds put NaNs behind shared memory and every allocation, and look whether they are
 // still there. Sanitizers and the checker have better means, and need exact sizes.
@@ -34,6 +35,7 @@ struct Thread : Context {
   const char* waits = "";  // for what
   AsyncGroups<Copy> copies;
   AsyncGroups<BulkCopy> stores;
+  bool fenced = false;  // wgmma.fence since it began, or waited for all its multiplications
 };
 
 struct Warp {

@@ -12,8 +12,6 @@ namespace diptych::simt {
 
 namespace {
 
-constexpr int kLanesOfGroup = 128;
-
 std::string hex(unsigned mask) {
   char text[16];
   std::snprintf(text, sizeof text, "%08x", mask);
@@ -160,6 +158,11 @@ void fail_with(Site at, std::string text) {
 void need_aligned(const void* p, size_t bytes, const char* what, Site at) {
   if (reinterpret_cast<uintptr_t>(p) % bytes)
     fail(at, what, " needs an address aligned to ", bytes, " bytes, got ", p);
+}
+
+void misaligned(const void* p, size_t bytes, Site at) {
+  const Inside inside;
+  fail(at, "an access of a type aligned to ", bytes, " bytes at ", p, ", which is not");
 }
 
 }  // namespace diptych::simt

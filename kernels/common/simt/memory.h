@@ -12,6 +12,7 @@
 // see as the four that the C++ compiler makes of it.
 template <class T>
 T __ldg(const T* p, diptych::simt::Site at = diptych::simt::Site::here()) {
+  diptych::simt::expect_aligned(p, at);
   diptych::simt::note(p, sizeof(T), diptych::simt::Access::kRead, at);
   T value;
   diptych::simt::copy_unseen(&value, p, sizeof(T));
@@ -27,6 +28,7 @@ template <class T>
 void __stcs(T* p,
             std::type_identity_t<T> value,
             diptych::simt::Site at = diptych::simt::Site::here()) {
+  diptych::simt::expect_aligned(p, at);
   diptych::simt::note(p, sizeof(T), diptych::simt::Access::kWrite, at);
   diptych::simt::copy_unseen(p, &value, sizeof(T));
 }
@@ -35,6 +37,7 @@ namespace diptych::simt {
 
 template <class T, class F>
 T atomic_update(T* p, F next_of, Site at) {
+  expect_aligned(p, at);
   note(p, sizeof(T), Access::kAtomic, at);
   T old, next;
   __atomic_load(p, &old, __ATOMIC_RELAXED);

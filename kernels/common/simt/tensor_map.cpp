@@ -10,6 +10,7 @@ namespace {
 
 constexpr unsigned kMaxBox = 256, kMaxStep = 8;
 constexpr size_t kAlign = 16;
+constexpr uint64_t kMaxSize = uint64_t{1} << 32, kMaxStride = uint64_t{1} << 40;
 
 TensorMap make_map(const void* base, size_t element_bytes, const TensorBox& b) {
   DIPTYCH_CHECK(b.rank >= 1 && b.rank <= kMaxTensorRank, "tensor_map: rank ", b.rank);
@@ -21,13 +22,16 @@ TensorMap make_map(const void* base, size_t element_bytes, const TensorBox& b) {
   for (int i = 0; i < b.rank; ++i) {
     DIPTYCH_CHECK(b.box[i] >= 1 && b.box[i] <= kMaxBox && b.step[i] >= 1 && b.step[i] <= kMaxStep,
                   "tensor_map: dimension ", i, ": box ", b.box[i], ", step ", b.step[i]);
+    DIPTYCH_CHECK(b.size[i] >= 1 && b.size[i] <= kMaxSize, "tensor_map: dimension ", i, " is ",
+                  b.size[i], " long");
     m.size[i] = b.size[i];
     m.box[i] = b.box[i];
     m.step[i] = b.step[i];
     if (i == 0) continue;
     m.stride[i] = b.stride[i - 1];
-    DIPTYCH_CHECK(m.stride[i] % kAlign == 0, "tensor_map: stride ", m.stride[i], " of dimension ",
-                  i, " is not a multiple of ", kAlign);
+    DIPTYCH_CHECK(m.stride[i] % kAlign == 0 && m.stride[i] < kMaxStride, "tensor_map: stride ",
+                  m.stride[i], " of dimension ", i, " is not a multiple of ", kAlign,
+                  " below 2^40");
   }
   const size_t inner = b.box[0] * element_bytes;
   DIPTYCH_CHECK(inner % kAlign == 0, "tensor_map: the box's innermost ", inner,

@@ -70,7 +70,16 @@ void Wgmma::run() const {
   }
 }
 
+void wgmma_fence_registers() {
+  machine->current->fenced = true;
+}
+
 void wgmma_issue(const WgmmaOperands& operands, Site at) {
+  if (!machine->current->fenced) {
+    const Inside inside;
+    fail(at, "wgmma: no wgmma.fence since this thread began or last waited for all of its wgmma");
+  }
+
   struct Lane {
     WgmmaOperands o;
     Site at;
@@ -99,6 +108,7 @@ void wgmma_commit_group(Site at) {
 }
 
 void wgmma_wait_group(int n, Site at) {
+  if (n == 0) machine->current->fenced = false;
   group_op(
       kGroupWarps, &n,
       [](void* const* lanes, unsigned) {
