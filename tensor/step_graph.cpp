@@ -10,6 +10,7 @@ StepGraph::StepGraph(const std::function<void()>& work) {
   Stream& stream = current_stream();
   DIPTYCH_CHECK(stream.on_device(), "StepGraph: engine ", name_of(stream.engine()),
                 " records no graphs");
+  release_cached_memory(Place::kDevice);  // or it would lie idle beside the graph's own memory
   const PrivatePool::Scope scope(pool_);
   graph_.begin(stream.cuda());
   try {

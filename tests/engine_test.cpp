@@ -31,7 +31,13 @@ SaehdTrainOptions tiny(const std::string& archi, DType dtype = DType::kF32) {
   return options;
 }
 
-// What a run leaves: losses of every step, and the weights.
+// Both discriminators, as small as they may be.
+SaehdTrainOptions adversarial(SaehdTrainOptions options) {
+  options.adversarial = {.gan_power = 0.1f, .gan_dims = 4, .true_face_power = 0.1f};
+  return options;
+}
+
+// What a run leaves: losses of every step, and the weights, those of discriminators at the end.
 struct Outcome {
   std::vector<float> losses, weights;
 };
@@ -49,6 +55,11 @@ Outcome train(Engine engine, const SaehdTrainOptions& options, int steps) {
   }
   check_guard_bands();
   run.weights = trainer.arena().weights().to_host();
+  if (!trainer.adversaries()) return run;
+  for (const SaehdAdversaries::Part& part : trainer.adversaries()->parts()) {
+    const std::vector<float> weights = part.arena->weights().to_host();
+    run.weights.insert(run.weights.end(), weights.begin(), weights.end());
+  }
   return run;
 }
 
@@ -73,10 +84,10 @@ class DeviceEngine : public ::testing::Test {
 // gives 4e-6. When the input of a leaky ReLU rounds across zero in one of them, a gradient changes
 // by a share of itself, and AdaBelief, which divides by the gradient's own size, carries that on:
 // 1e-3 was seen after twenty steps. A rate or a beta that is off by a twentieth gives 5e-2.
-void expect_parity(const std::string& archi) {
-  const std::vector<float> start = train(Engine::kCpu, tiny(archi), 0).weights;
-  const Outcome cpu = train(Engine::kCpu, tiny(archi), 20);
-  const Outcome device = train(device_engine(), tiny(archi), 20);
+void expect_parity(const SaehdTrainOptions& options) {
+  const std::vector<float> start = train(Engine::kCpu, options, 0).weights;
+  const Outcome cpu = train(Engine::kCpu, options, 20);
+  const Outcome device = train(device_engine(), options, 20);
   for (size_t i = 0; i < cpu.losses.size(); ++i)
     EXPECT_NEAR(device.losses[i], cpu.losses[i], 1e-3f * std::abs(cpu.losses[i])) << i;
   double apart = 0, way = 0;
@@ -88,11 +99,15 @@ void expect_parity(const std::string& archi) {
 }
 
 TEST_F(DeviceEngine, TwentyStepsOfDfUdAgreeWithTheCpu) {
-  expect_parity("df-ud");
+  expect_parity(tiny("df-ud"));
 }
 
 TEST_F(DeviceEngine, TwentyStepsOfLiaeUdtAgreeWithTheCpu) {
-  expect_parity("liae-udt");
+  expect_parity(tiny("liae-udt"));
+}
+
+TEST_F(DeviceEngine, TwentyStepsAgainstDiscriminatorsAgreeWithTheCpu) {
+  expect_parity(adversarial(tiny("df-ud")));
 }
 
 // Gradients of one step, tensor by tensor, relative to the largest of the tensor.
@@ -144,6 +159,19 @@ TEST_F(DeviceEngine, AReplayedGraphGivesTheSameBitsAsEagerExecution) {
     EXPECT_EQ(graph.losses, eager.losses);
     EXPECT_EQ(graph.weights, eager.weights);
   }
+}
+
+// Every network and term that a step can have, in one graph.
+TEST_F(DeviceEngine, AReplayedGraphWithDiscriminatorsAndStyleGivesTheSameBits) {
+  SaehdTrainOptions options = adversarial(tiny("df-ud", DType::kBF16));
+  options.style = {.face = 1, .background = 1};
+  options.loss.blur_out_mask = true;
+  options.optimizer.lr_dropout = true;
+  const Outcome graph = train(device_engine(), options, 4);
+  options.graph = false;
+  const Outcome eager = train(device_engine(), options, 4);
+  EXPECT_EQ(graph.losses, eager.losses);
+  EXPECT_EQ(graph.weights, eager.weights);
 }
 
 // The batch of `golden`, brought in by copies on the device.
@@ -263,6 +291,19 @@ TEST_F(DeviceEngine, MemoryOfTheSecondStepIsTheMemoryOfTheFirst) {
   EXPECT_GT(before.peak_bytes, before.live_bytes);
 }
 
+// What the first, eager step left in the cache is given back before the second is recorded.
+TEST_F(DeviceEngine, ARecordedStepNeedsNoMoreMemoryThanAnEagerOne) {
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  SaehdTrainer trainer(tiny("df"));
+  const GoldenBatch batch(1, 64);
+  trainer.step(batch.src(), batch.dst());
+  const AllocatorStats eager = allocator_stats(Place::kDevice);
+  for (int i = 0; i < 2; ++i) trainer.step(batch.src(), batch.dst());
+  const AllocatorStats graph = allocator_stats(Place::kDevice);
+  EXPECT_LE(graph.live_bytes + graph.cached_bytes, eager.live_bytes + eager.cached_bytes);
+}
+
 TEST_F(DeviceEngine, TheHostMayNotReadDeviceMemory) {
   Stream stream(device_engine());
   const StreamGuard guard(stream);
@@ -303,10 +344,10 @@ TEST_F(DeviceEngine, AVariantThatCannotDoTheProblemIsNotReplacedSilently) {
   Stream stream(device_engine());
   const StreamGuard guard(stream);
   const Tensor x = Tensor::full({1, 8, 8, 3}, 1.0f), w = Tensor::full({4, 3, 3, 3}, 1.0f);
-  const ForceVariant force("conv2d_forward", "wgmma_128");  // bf16 only
+  const ForceVariant force("conv2d_forward", "wgmma_128x128");  // bf16 only
   const std::string message = message_of([&] { conv2d(x, w, {}, {}, {}); });
-  EXPECT_NE(message.find("wgmma_128"), std::string::npos) << message;
-  EXPECT_NE(message, "accepted");
+  EXPECT_NE(message.find("wgmma_128x128 was forced but does not accept"), std::string::npos)
+      << message;
 }
 
 TEST(Engines, AnUnknownNameIsRefusedWithTheNamesThatExist) {
