@@ -92,6 +92,14 @@ TEST(Variants, ForcingOneThatRefusesThrowsAndUnknownNamesListTheKnown) {
   }
 }
 
+TEST(Variants, OfAForcedListTheFirstThatAcceptsRunsAndEveryNameMustExist) {
+  const ForceVariant force("fake_op", "even,any");
+  EXPECT_STREQ(pick("fake_op", std::span<const FakeVariant>(kFakes), 2).name, "even");
+  EXPECT_STREQ(pick("fake_op", std::span<const FakeVariant>(kFakes), 3).name, "any");
+  const ForceVariant misspelt("fake_op", "even,ayn");
+  EXPECT_THROW(pick("fake_op", std::span<const FakeVariant>(kFakes), 2), Error);
+}
+
 TEST(Parallel, RangesCoverEveryIndexOnce) {
   std::vector<int> hits(1001);
   parallel_for(1001, 10, [&](int64_t begin, int64_t end) {

@@ -25,10 +25,10 @@ std::string forced_variant(std::string_view pass) {
   return value ? value : "";
 }
 
-ForceVariant::ForceVariant(std::string pass, std::string name) : pass_(std::move(pass)) {
+ForceVariant::ForceVariant(std::string pass, std::string names) : pass_(std::move(pass)) {
   std::string& slot = forced()[pass_];
   previous_ = slot;
-  slot = std::move(name);
+  slot = std::move(names);
 }
 
 ForceVariant::~ForceVariant() {
@@ -36,6 +36,16 @@ ForceVariant::~ForceVariant() {
     forced().erase(pass_);
   } else {
     forced()[pass_] = previous_;
+  }
+}
+
+std::vector<std::string_view> names_in(std::string_view list) {
+  std::vector<std::string_view> names;
+  for (;;) {
+    const size_t comma = list.find(',');
+    names.push_back(list.substr(0, comma));
+    if (comma == std::string_view::npos) return names;
+    list.remove_prefix(comma + 1);
   }
 }
 

@@ -1,27 +1,10 @@
 // conv2d on the GPU: the rungs in order, and the choice among them. No kernels.
 // SPDX-License-Identifier: MIT
-#include <string>
-
-#include "kernels/common/variants.h"
+#include "kernels/common/cuda/rungs.h"
 #include "kernels/conv2d/conv2d_cuda.h"
 #include "kernels/conv2d/conv2d_rungs.cuh"
 
 namespace diptych {
-
-namespace {
-
-template <class Args>
-const Conv2dCudaRung<Args>& pick_rung(const char* pass,
-                                      std::span<const Conv2dCudaRung<Args>> rungs,
-                                      const Args& args,
-                                      int chip) {
-  if (!forced_variant(pass).empty()) return pick(pass, rungs, args, chip);
-  for (const Conv2dCudaRung<Args>& rung : rungs)
-    if (rung.accepts(args, chip) && rung.suits(args)) return rung;
-  throw Error(str(pass, ": too large for the GPU's kernels; ", args.problem));
-}
-
-}  // namespace
 
 std::span<const Conv2dCudaRung<Conv2dCudaForward>> conv2d_cuda_forward_rungs() {
   static const Conv2dCudaRung<Conv2dCudaForward> rungs[] = {

@@ -1,6 +1,6 @@
 // conv_transpose2d on the GPU: the rungs in order, and the choice among them. No kernels.
 // SPDX-License-Identifier: MIT
-#include "kernels/common/variants.h"
+#include "kernels/common/cuda/rungs.h"
 #include "kernels/conv_transpose2d/conv_transpose2d_cuda.h"
 #include "kernels/conv_transpose2d/conv_transpose2d_rungs.cuh"
 
@@ -15,12 +15,7 @@ std::span<const ConvTranspose2dCudaRung> conv_transpose2d_cuda_forward_rungs() {
 
 const ConvTranspose2dCudaRung& pick_conv_transpose2d_cuda(const ConvTranspose2dCudaForward& args,
                                                           int chip) {
-  const char* pass = "conv_transpose2d_forward";
-  const auto rungs = conv_transpose2d_cuda_forward_rungs();
-  if (!forced_variant(pass).empty()) return pick(pass, rungs, args, chip);
-  for (const ConvTranspose2dCudaRung& rung : rungs)
-    if (rung.accepts(args, chip) && rung.suits(args)) return rung;
-  throw Error(str(pass, ": too large for the GPU's kernels; ", args.problem));
+  return pick_rung("conv_transpose2d_forward", conv_transpose2d_cuda_forward_rungs(), args, chip);
 }
 
 }  // namespace diptych

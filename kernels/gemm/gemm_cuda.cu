@@ -1,27 +1,10 @@
 // gemm on the GPU: the rungs in order, and the choice among them. No kernels.
 // SPDX-License-Identifier: MIT
-#include <string>
-
-#include "kernels/common/variants.h"
+#include "kernels/common/cuda/rungs.h"
 #include "kernels/gemm/gemm_cuda.h"
 #include "kernels/gemm/gemm_rungs.cuh"
 
 namespace diptych {
-
-namespace {
-
-template <class Args>
-const GemmCudaRung<Args>& pick_rung(const char* pass,
-                                    std::span<const GemmCudaRung<Args>> rungs,
-                                    const Args& args,
-                                    int chip) {
-  if (!forced_variant(pass).empty()) return pick(pass, rungs, args, chip);
-  for (const GemmCudaRung<Args>& rung : rungs)
-    if (rung.accepts(args, chip) && rung.suits(args)) return rung;
-  throw Error(str(pass, ": too large for the GPU's kernels; ", args.problem));
-}
-
-}  // namespace
 
 std::span<const GemmCudaRung<DenseCudaForward>> dense_cuda_forward_rungs() {
   static const GemmCudaRung<DenseCudaForward> rungs[] = {kDenseForwardMma, kDenseForwardStream,
