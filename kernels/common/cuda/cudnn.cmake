@@ -19,7 +19,7 @@ if(DIPTYCH_CUBLASLT_INCLUDE AND DIPTYCH_CUDNN_INCLUDE AND cudnn_version VERSION_
   set(DIPTYCH_CUDNN ON CACHE INTERNAL "Engine cudnn is built")
   target_sources(diptych_kernels PRIVATE common/cuda/cudnn.cpp common/cuda/cudnn_api.cpp common/cuda/library.cpp)
   target_include_directories(diptych_kernels SYSTEM PUBLIC ${DIPTYCH_CUDNN_INCLUDE} ${DIPTYCH_CUBLASLT_INCLUDE})
-  target_compile_definitions(diptych_kernels PUBLIC DIPTYCH_HAVE_CUDNN=1)
+  target_compile_definitions(diptych_kernels PRIVATE DIPTYCH_HAVE_CUDNN=1)
   target_link_libraries(diptych_kernels PUBLIC ${CMAKE_DL_LIBS})
   foreach(name CUDNN CUBLASLT)
     if(DIPTYCH_${name}_FILE)

@@ -8,6 +8,8 @@
 
 #include "kernels/common/check.h"
 #include "kernels/common/device.h"
+#include "kernels/common/log.h"
+#include "kernels/common/simt/simt.h"
 
 namespace diptych::device {
 
@@ -28,6 +30,44 @@ void check(cudaError_t error, const char* what) {
 
 std::string version_text(int version) {
   return str(version / 1000, '.', version % 1000 / 10);
+}
+
+__global__ void hopper_bodies_kernel(int* there) {
+  *there = DIPTYCH_SM90A;
+}
+
+// Whether what this GPU runs of this program has the bodies of sm_90a's kernels. A build without
+// 90a runs code for sm_80 there, in which they are empty.
+bool has_hopper_bodies() {
+  int* there = nullptr;
+  int answer = 0;
+  check(cudaMalloc(&there, sizeof answer), "info");
+  simt::launch(hopper_bodies_kernel, {}, there);
+  check(cudaMemcpy(&answer, there, sizeof answer, cudaMemcpyDeviceToHost), "info");
+  check(cudaFree(there), "info");
+  return answer != 0;
+}
+
+// The chip whose kernels may run: 89 on a Hopper for which this program was not built.
+void check_chip(DeviceInfo& found) {
+  constexpr int kHopper = 90, kBefore = 89;
+  if (found.chip < kOldestChip) {
+    throw Error(str("engine cuda: ", found.name, " is sm_", found.chip,
+                    ", kernels need sm_80 (Ampere) or later. Use engine cpu (--engine cpu)"));
+  }
+  cudaFuncAttributes attributes;
+  const auto* const probe = reinterpret_cast<const void*>(hopper_bodies_kernel);
+  if (const cudaError_t error = cudaFuncGetAttributes(&attributes, probe); error != cudaSuccess) {
+    throw Error(str("engine cuda: this program has no kernels for ", found.name, ", sm_",
+                    found.chip, " (", cudaGetErrorString(error),
+                    "). Configure with -DCMAKE_CUDA_ARCHITECTURES=", found.chip,
+                    found.chip == kHopper ? "a" : "", ", or use engine cpu (--engine cpu)"));
+  }
+  if (found.chip != kHopper || has_hopper_bodies()) return;
+  log(LogLevel::kWarning,
+      str("engine cuda: this program was built without sm_90a, so ", found.name,
+          " runs the kernels of sm_80. Configure with -DCMAKE_CUDA_ARCHITECTURES=90a"));
+  found.chip = kBefore;
 }
 
 DeviceInfo find() {
@@ -58,10 +98,7 @@ DeviceInfo find() {
   found.name = properties.name;
   found.chip = 10 * properties.major + properties.minor;
   found.multiprocessors = properties.multiProcessorCount;
-  if (found.chip < kOldestChip) {
-    throw Error(str("engine cuda: ", found.name, " is sm_", found.chip,
-                    ", kernels need sm_80 (Ampere) or later. Use engine cpu (--engine cpu)"));
-  }
+  check_chip(found);
   check(cudaMemGetInfo(&found.free_bytes, &found.total_bytes), "info");
   return found;
 }
