@@ -5,15 +5,17 @@
 #   scripts/gpu_check.sh               all parts, a subset of each, within one limit
 #   scripts/gpu_check.sh PART [NAME]   one part in full: build, tests, sanitize, layers, steps
 #                                      NAME: only this network of layers or steps, for example df-ud-128-b8
+#   scripts/gpu_check.sh carry         before the tree is copied to such a machine: puts what it may lack, GoogleTest's
+#                                      source, the peer and the commit, into build/carry, to be copied along
 # Without a GPU it builds everything, runs what needs none, says so, and skips the rest.
 # Settings, from the environment:
-#   OUT           results: logs, layers.jsonl, steps.jsonl, summary.txt (build/gpu_check)
+#   OUT           results: summary.txt, layers.jsonl, steps.jsonl, logs.tar.gz (build/gpu_check)
 #   BUILD         build folder, kept between calls (build/gpu)
-#   GTEST_SOURCE  GoogleTest's source, where the package is not installed (/usr/src/googletest)
+#   GTEST_SOURCE  GoogleTest's source, where the package is not installed (build/carry/googletest, /usr/src/googletest)
 #   CUDNN_ROOT, CUBLAS_ROOT   their folders, where they are not in the toolkit; PyTorch's are found
-#   PEER          the PyTorch peer (../shared/peer/saehd_torch.py), PYTHON its interpreter (python3)
+#   PEER          the PyTorch peer (saehd_torch.py in build/carry, shared/peer, ../shared/peer), PYTHON its interpreter
 #   LIMIT         seconds that this call may take (520)
-#   COMMIT        recorded with the figures (git's)
+#   COMMIT        recorded with the figures (git's, build/carry/commit)
 # Exit code: 0, or 1 when something failed to build, a test failed, or a sanitizer found something.
 set -uo pipefail
 
@@ -24,24 +26,56 @@ only="${2:-}"
 out="${OUT:-build/gpu_check}"
 build="${BUILD:-build/gpu}"
 python="${PYTHON:-python3}"
-peer="${PEER:-../shared/peer/saehd_torch.py}"
+carried=build/carry
+# first FILE..: the first that exists, else the last.
+first() {
+  local file
+  for file in "$@"; do [ -e "$file" ] && break; done
+  echo "$file"
+}
+peer="${PEER:-$(first "$carried/saehd_torch.py" shared/peer/saehd_torch.py ../shared/peer/saehd_torch.py)}"
 limit="${LIMIT:-520}"
-commit="${COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}"
+commit="${COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || cat "$carried/commit" 2>/dev/null || echo unknown)}"
 started="$(date +%s)"
-mkdir -p "$out"
-out="$(cd "$out" && pwd)"
-summary="$out/summary.txt"
-failed=0
-case "$part" in all | build | tests | sanitize | layers | steps) ;; *)
-  echo "gpu_check: no part is named $part; there are build, tests, sanitize, layers, steps and all" >&2
+case "$part" in all | build | tests | sanitize | layers | steps | carry) ;; *)
+  echo "gpu_check: no part is named $part; there are build, tests, sanitize, layers, steps, all and carry" >&2
   exit 1 ;;
 esac
+case "$limit" in "" | *[!0-9]*)
+  echo "gpu_check: LIMIT is '$limit', not a number of seconds" >&2
+  exit 1 ;;
+esac
+
+part_carry() {
+  local gtest="${GTEST_SOURCE:-/usr/src/googletest}"
+  [ -f "$gtest/googletest/CMakeLists.txt" ] ||
+    { echo "gpu_check: no GoogleTest source in $gtest; install libgtest-dev or set GTEST_SOURCE" >&2; exit 1; }
+  rm -rf "$carried"
+  mkdir -p "$carried/googletest/googletest"
+  cp "$gtest/CMakeLists.txt" "$carried/googletest/"
+  cp -r "$gtest"/googletest/{CMakeLists.txt,cmake,include,src} "$carried/googletest/googletest/"
+  if [ -f "$peer" ]; then cp "$peer" "$carried/"; else echo "gpu_check: no peer at $peer: not carried" >&2; fi
+  echo "$commit" >"$carried/commit"
+  du -sh "$carried"
+}
+if [ "$part" = carry ]; then
+  part_carry
+  exit 0
+fi
+
+mkdir -p "$out" "$build/logs"
+out="$(cd "$out" && pwd)"
+logs="$(cd "$build/logs" && pwd)"
+rm -f "$logs"/*
+summary="$out/summary.txt"
+failed=0
 : >"$summary"
 
 left() { echo $((limit - ($(date +%s) - started))); }
 note() { printf '%-10s %-8s %s\n' "$1" "$2" "$3" | tee -a "$summary"; }
 fail() { note "$1" FAILED "$2"; failed=1; }
 finish() {
+  tar -czf "$out/logs.tar.gz" -C "$logs" .  # one file: there are dozens
   printf '\n%s\n' "gpu_check $part, commit $commit, ${gpu:-no GPU}, $(($(date +%s) - started)) s of $limit; results in $out"
   cat "$summary"
   exit "$failed"
@@ -59,7 +93,7 @@ within() {
 }
 
 gpu="$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1)"
-[ -n "$gpu" ] && nvidia-smi >"$out/nvidia-smi.txt" 2>&1
+[ -n "$gpu" ] && nvidia-smi >"$logs/nvidia-smi.txt" 2>&1
 
 # Where PyTorch's wheels keep a library: NAME of a folder under nvidia/.
 wheel_folder() {
@@ -91,12 +125,12 @@ architecture() {
 configure() {
   local options=(-G Ninja -DCMAKE_BUILD_TYPE=Release -DDIPTYCH_CUDA=ON -DDIPTYCH_FACES=OFF
     "-DCMAKE_CUDA_ARCHITECTURES=$(architecture)")
-  local gtest="${GTEST_SOURCE:-/usr/src/googletest}"
+  local gtest="${GTEST_SOURCE:-$(first "$carried/googletest" /usr/src/googletest)}"
   if [ -n "${GTEST_SOURCE:-}" ] || [ ! -e /usr/include/gtest/gtest.h ]; then
     if [ -f "$gtest/CMakeLists.txt" ]; then
       { cmake -S "$gtest" -B "$build/gtest" -G Ninja -DBUILD_GMOCK=OFF -DCMAKE_CXX_STANDARD=17 \
           "-DCMAKE_INSTALL_PREFIX=$PWD/$build/gtest/installed" && cmake --build "$build/gtest" --target install; } \
-        >"$out/gtest.log" 2>&1 || { fail build "GoogleTest from $gtest, see gtest.log"; return 1; }
+        >"$logs/gtest.log" 2>&1 || { fail build "GoogleTest from $gtest, see gtest.log"; return 1; }
       options+=("-DGTest_ROOT=$PWD/$build/gtest/installed")
     else
       note build note "no GoogleTest: the tests are not built; set GTEST_SOURCE"
@@ -105,23 +139,23 @@ configure() {
   fi
   [ -n "$cudnn" ] && options+=("-DCUDNN_ROOT=$cudnn")
   [ -n "$cublas" ] && options+=("-DCUBLAS_ROOT=$cublas")
-  if ! cmake -S . -B "$build" "${options[@]}" >"$out/configure.log" 2>&1; then
-    tail -n 20 "$out/configure.log"
+  if ! cmake -S . -B "$build" "${options[@]}" >"$logs/configure.log" 2>&1; then
+    tail -n 20 "$logs/configure.log"
     fail build "configure, see configure.log"
     return 1
   fi
-  grep '^-- diptych' "$out/configure.log"
+  grep '^-- diptych' "$logs/configure.log"
 }
 
 part_build() {
   configure || return
   local begun
   begun="$(date +%s)"
-  if within "$limit" "$out/build.log" cmake --build "$build" -- -k 0; then
+  if within "$limit" "$logs/build.log" cmake --build "$build" -- -k 0; then
     note build ok "everything, sm_$(architecture), $(($(date +%s) - begun)) s"
   else
-    grep -E '^FAILED|error' "$out/build.log" | head -n 20
-    fail build "$(grep -c '^FAILED' "$out/build.log") targets, see build.log$([ "$(left)" -lt 5 ] && echo '; out of time')"
+    grep -E '^FAILED|error' "$logs/build.log" | head -n 20
+    fail build "$(grep -c '^FAILED' "$logs/build.log") targets, see build.log$([ "$(left)" -lt 5 ] && echo '; out of time')"
   fi
 }
 
@@ -138,7 +172,7 @@ no_gpu() {
 
 # run_ctest PART NAME SECONDS ARGUMENTS..: ctest, its log and its results as JUnit.
 run_ctest() {
-  local name="$1" log="$out/$2.log" most="$3"
+  local name="$1" log="$logs/$2.log" most="$3"
   shift 3
   local begun code
   begun="$(date +%s)"
@@ -149,6 +183,9 @@ run_ctest() {
   told="$(grep -E 'tests passed|No tests were found' "$log" | tail -n 1), $(($(date +%s) - begun)) s"
   if [ "$code" -eq 0 ]; then
     note "$name" ok "$* : $told"
+    local skipped  # a driver that is too old skips everything
+    skipped="$(grep -c '\*\*\*Skipped' "$log")"
+    [ "$skipped" -gt 0 ] && note "$name" note "$skipped of them were skipped: $(grep '\*\*\*Skipped' "$log" | sed 's/.*Test *#[0-9]*: //;s/ \.\.\..*//' | sort | head -n 8 | tr '\n' ' ')"
   else
     sed -n '/The following tests FAILED/,$p' "$log" | head -n 40
     fail "$name" "$* : ${told:-out of time}, see $(basename "$log")"
@@ -170,7 +207,7 @@ part_tests() {
 sanitize() {
   local name
   name="$(basename "$3")"
-  within "$2" "$out/$1_$name.log" compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 "$3" --gtest_brief=1
+  within "$2" "$logs/$1_$name.log" compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 "$3" --gtest_brief=1
 }
 
 part_sanitize() {
@@ -182,8 +219,8 @@ part_sanitize() {
   probe="$(printf '%s\n' "${programs[@]}" | grep -m 1 depth_to_space)"
   [ -n "$probe" ] || { note sanitize skipped "no tests were built"; return; }
   sanitize memcheck 60 "$probe"
-  if grep -qiE 'not supported|unable to|internal error' "$out/memcheck_$(basename "$probe").log"; then
-    note sanitize skipped "compute-sanitizer does not work here: $(grep -iE -m 1 'not supported|unable to|internal error' "$out/memcheck_$(basename "$probe").log")"
+  if grep -qiE 'not supported|unable to|internal error' "$logs/memcheck_$(basename "$probe").log"; then
+    note sanitize skipped "compute-sanitizer does not work here: $(grep -iE -m 1 'not supported|unable to|internal error' "$logs/memcheck_$(basename "$probe").log")"
     return
   fi
   if [ "$part" = all ]; then
@@ -197,7 +234,7 @@ part_sanitize() {
       case "$code" in
         0) clean=$((clean + 1)) ;;
         124 | 137) late+=" $(basename "$program")" ;;
-        *) bad=$((bad + 1)); fail sanitize "$tool $(basename "$program"), code $code: $(grep -m 1 '=========.*\(Invalid\|Race\|hazard\|ERROR SUMMARY\)' "$out/${tool}_$(basename "$program").log")" ;;
+        *) bad=$((bad + 1)); fail sanitize "$tool $(basename "$program"), code $code: $(grep -m 1 '=========.*\(Invalid\|Race\|hazard\|ERROR SUMMARY\)' "$logs/${tool}_$(basename "$program").log")" ;;
       esac
     done
     [ "$bad" -eq 0 ] && note sanitize ok "$tool: $clean of ${#programs[@]} programs clean${late:+; out of time:$late}"
@@ -208,7 +245,7 @@ part_layers() {
   need_build || return
   local bench="$build/bench/layers/layers_bench"
   [ -x "$bench" ] || { fail layers "layers_bench was not built"; return; }
-  "$bench" --list >"$out/layer_tables.txt" || { fail layers "layers_bench --list"; return; }
+  "$bench" --list >"$logs/layer_tables.txt" || { fail layers "layers_bench --list"; return; }
   no_gpu layers && return
   local networks=(df-ud-128-b8 df-ud-128-b32 liae-udt-320-b8 df-ud-512-b8) budget=20 network code most
   [ "$part" = all ] && networks=(df-ud-128-b8) && budget=8
@@ -217,15 +254,15 @@ part_layers() {
     most="$(left)"
     [ "$part" = all ] && [ "$most" -gt 150 ] && most=150
     [ "$most" -lt 20 ] && { note layers skipped "$network: out of time"; continue; }
-    within "$most" "$out/layers_$network.log" "$bench" --networks "$network" --budget-ms "$budget" --commit "$commit" \
+    within "$most" "$logs/layers_$network.log" "$bench" --networks "$network" --budget-ms "$budget" --commit "$commit" \
       --minutes "$(awk -v s="$most" 'BEGIN { print (s - 15) / 60 }')" --out "$out/layers.jsonl"
     code=$?
     local lines
     lines="$(grep -c "\"network\": \"$network\"" "$out/layers.jsonl" 2>/dev/null)"
     if [ "$code" -eq 0 ]; then
-      note layers ok "$network: $lines figures; $(grep -m 1 '^peaks' "$out/layers_$network.log"); $(grep '^out of time' "$out/layers_$network.log")"
+      note layers ok "$network: $lines figures; $(grep -m 1 '^peaks' "$logs/layers_$network.log"); $(grep '^out of time' "$logs/layers_$network.log")"
     else
-      fail layers "$network: code $code after $lines figures: $(grep -m 1 -E 'FAILED|error' "$out/layers_$network.log")"
+      fail layers "$network: code $code after $lines figures: $(grep -m 1 -E 'FAILED|error' "$logs/layers_$network.log")"
     fi
   done
 }
@@ -260,7 +297,7 @@ END
 ours() {
   local network="$1" dtype="$2" mode="$3" log json
   shift 3
-  log="$out/step_${network}_${dtype}_${mode// /_}.log"
+  log="$logs/step_${network}_${dtype}_${mode// /_}.log"
   json="${log%.log}.json"
   [ "$(left)" -lt 15 ] && { not_run+=" ours:$network/$dtype/$mode"; return; }
   if within 120 "$log" "$build/bench/step_bench" "$@" --dtype "$dtype" --steps 50 --warmup 5 --json "$json"; then
@@ -275,7 +312,7 @@ ours() {
 theirs() {
   local network="$1" dtype="$2" mode="$3" log json
   shift 3
-  log="$out/peer_${network}_${dtype}_${mode// /_}.log"
+  log="$logs/peer_${network}_${dtype}_${mode// /_}.log"
   json="${log%.log}.json"
   [ "$(left)" -lt 30 ] && { not_run+=" peer:$network/$dtype/$mode"; return; }
   if within 240 "$log" "$python" "$peer" "$@" --steps 50 --warmup 10 --json "$json"; then
