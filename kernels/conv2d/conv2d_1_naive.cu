@@ -5,8 +5,7 @@
 //
 //   forward          y[n,p,q,k]    thread walks r,s,c     reads a patch of x and filter k
 //   backward data    dx[n,h,w,c]   thread walks r,s,k     reads the outputs that saw this input
-//   backward weight  dw[k,r,s,c]   thread walks n,p,q     reads all of da[..k] and of shifted
-//   x[..c]
+//   backward weight  dw[k,r,s,c]   thread walks n,p,q     reads all of da[..k] and shifted x[..c]
 //
 //   thread (n,p,q,k):   x  . . . . .        w[k]  o o o      32 threads of a warp share n,p,q:
 //                          . o o o .   dot        o o o      x is one broadcast read, w is 32 reads

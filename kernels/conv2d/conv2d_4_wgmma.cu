@@ -6,8 +6,7 @@
 // The tensor cores read the tiles where they landed.
 //
 //   pixels of a tile: 16 x 8 of one image          tap (r, s): the same box, moved
-//     +----------------+                             (c0, q0*stride + s - pad, p0*stride + r - pad,
-//     n)
+//     +----------------+                             (c0, q0*stride+s-pad, p0*stride+r-pad, n)
 //     |................|                           rows and columns outside: zeros, by the engine
 //     |................| = 128 rows of A           stride 2: the engine steps over every other one
 //     +----------------+   of 64 channels
