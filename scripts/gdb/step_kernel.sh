@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Steps through a kernel on the CPU, or shows what its memory accesses cost.
+#   scripts/gdb/step_kernel.sh                  lists the tests, with TEST alone its kernels
 #   scripts/gdb/step_kernel.sh TEST KERNEL [options] [-- GDB ARGUMENTS]
 #   scripts/gdb/step_kernel.sh TEST --report [FILE]
 # TEST is a sim test (dssim, blur, kernels, ...; tests/sim/CMakeLists.txt has them all), KERNEL a kernel's name without
@@ -19,9 +20,25 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 usage() { sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit "${1:-2}"; }
 fail() { echo "step_kernel: $*" >&2; exit 1; }
 
-[ $# -ge 1 ] || usage
+tests="$root/tests/sim/CMakeLists.txt"
+if [ $# -eq 0 ]; then
+  usage 0 | head -n 6
+  echo "tests: $(sed -nE 's/^diptych_sim_test\(([a-z0-9_]+) .*/\1/p' "$tests" | tr '\n' ' ')"
+  exit 0
+fi
 case "$1" in -h | --help) usage 0 ;; esac
 test="$1"
+grep -q "^diptych_sim_test($test " "$tests" || fail "there is no sim test $test; without arguments I list them"
+
+# The kernels of $test: in its own files, and in the folders of its ops.
+kernels_of_test() {
+  local name file
+  for name in $(awk -v head="diptych_sim_test($test " 'index($0, head) == 1 { on = 1 } on { print } /\)$/ { on = 0 }' "$tests" |
+    grep -oE '[a-z0-9_]+\.cu\b'); do
+    for file in "$root"/kernels/*/"$name"; do [ -f "$file" ] && ls "${file%/*}"/*.cu*; done
+    [ -f "$root/tests/sim/$name" ] && ls "$root/tests/sim/$name" "$root"/tests/sim/*kernel*.cuh
+  done | sort -u | xargs grep -ohE '\b[a-z0-9_]+_kernel\(' | tr -d '(' | sort -u
+}
 shift
 kernel="" block=0,0,0 thread=0,0,0 line="" filter='*' build="$root/build/cpu" report=0 file=""
 while [ $# -gt 0 ]; do
@@ -53,11 +70,11 @@ if [ "$report" -eq 1 ]; then
   build_target "${test}_sim_check"
   cd "$root"
   DIPTYCH_SIMT_REPORT=1 "$binary" --gtest_brief=1 --gtest_filter="$filter" |
-    sed -n '/^accesses at/,$p' | sed "s|$root/||" | { IFS= read -r head && echo "$head"; grep -F -- "$file" || true; }
+    sed -n '/^accesses at/,$p' | sed -e "s|$root/||" -e 's|^\(\.\./\)*||' | { IFS= read -r head && echo "$head"; grep -F -- "$file" || true; }
   exit 0
 fi
 
-[ -n "$kernel" ] || [ -n "$line" ] || usage
+[ -n "$kernel" ] || [ -n "$line" ] || { echo "kernels of $test:"; kernels_of_test; exit 0; }
 command -v gdb >/dev/null || fail "gdb is not installed: apt-get install gdb"
 build_target "${test}_sim_step"
 IFS=, read -r bx by bz _ <<<"$block"
