@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "kernels/common/dry_run.h"
 #include "kernels/common/rng.h"
 
 namespace diptych::nn {
@@ -18,6 +19,7 @@ void initialise(const ParameterList& list, uint64_t seed) {
   for (size_t i = 0; i < list.size(); ++i) {
     const Parameter& p = *list[i].parameter;
     const Tensor values = Tensor::empty(p.master.shape(), DType::kF32, Place::kHost);
+    if (dry_running()) continue;
     float* w = values.as<float>();
     const float limit =
         p.fan_in == 0 ? 0.0f : std::sqrt(6.0f / static_cast<float>(p.fan_in + p.fan_out));

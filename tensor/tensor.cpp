@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/common/device.h"
+#include "kernels/common/dry_run.h"
 #include "kernels/fill/fill.h"
 #include "tensor/allocator.h"
 
@@ -112,6 +113,7 @@ Tensor Tensor::to(Place place) const {
 void Tensor::copy_from(const Tensor& other) const {
   DIPTYCH_CHECK(shape_ == other.shape_ && dtype_ == other.dtype_, "copy_from: ", other.shape_, ' ',
                 other.dtype_, " into ", shape_, ' ', dtype_);
+  if (dry_running()) return;
   const CudaStream stream = current_stream().cuda();
   if (place_ == Place::kHost && other.place_ == Place::kHost) {
     std::memcpy(data_, other.data_, bytes());

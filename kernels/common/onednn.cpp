@@ -180,6 +180,7 @@ void Operation::bind(int arg, const void* data) {
 }
 
 void Operation::run() {
+  if (dry_running()) return;
   check(dnnl_primitive_execute(primitive_.get(), cpu_stream().get(), static_cast<int>(args_.size()),
                                args_.data()));
   check(dnnl_stream_wait(cpu_stream().get()));

@@ -10,6 +10,8 @@
 #include <omp.h>
 #endif
 
+#include "kernels/common/dry_run.h"
+
 namespace diptych {
 
 inline void set_parallel_threads([[maybe_unused]] int threads) {
@@ -19,9 +21,10 @@ inline void set_parallel_threads([[maybe_unused]] int threads) {
 }
 
 // Calls body(begin, end) on disjoint ranges that cover [0, n). grain: smallest range worth a
-// thread. body must not throw.
+// thread. body must not throw. In a dry run nothing is called.
 template <class Body>
 void parallel_for(int64_t n, int64_t grain, const Body& body) {
+  if (dry_running()) return;
 #ifdef _OPENMP
   const int64_t wanted = std::max<int64_t>(1, n / std::max<int64_t>(1, grain));
   const int threads = static_cast<int>(std::min<int64_t>(wanted, omp_get_max_threads()));

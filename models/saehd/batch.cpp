@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/common/device.h"
+#include "tensor/device_pool.h"
 
 namespace diptych {
 
@@ -25,6 +26,10 @@ SaehdBatch::SaehdBatch(int n, int r, bool eyes_mouth) : n_(n), r_(r), eyes_mouth
     if (eyes_mouth) s->eyes_mouth = take(mask);
   }
   if (values_.place() == Place::kDevice) mirror_ = device::pinned(values_.bytes());
+}
+
+size_t SaehdBatch::bytes() const {
+  return size_class(values_.bytes());
 }
 
 void SaehdBatch::check(const char* name, const SaehdSide& side) const {

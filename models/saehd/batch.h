@@ -22,6 +22,8 @@ class SaehdBatch {
   // Copies the samples in. Throws Error that names the sides' shapes when they do not fit.
   void load(const SaehdSide& src, const SaehdSide& dst);
 
+  size_t bytes() const;  // of the buffer, as the allocator counts it
+
   // src and dst after each other: (2n,r,r,3).
   const Tensor& warped() const { return warped_; }
 

@@ -103,6 +103,13 @@ SaehdStep SaehdTrainer::forward_backward(const SaehdSide& src, const SaehdSide& 
   return losses;
 }
 
+void SaehdTrainer::rehearse() {
+  compute_losses();
+  compute_gradients();
+  update();
+  step_adversaries([] {});
+}
+
 void SaehdTrainer::update() {
   const OpTimer timer("optimizer");
   const Tensor& gate = probe_->values();
@@ -135,10 +142,7 @@ void SaehdTrainer::step_adversaries(const std::function<void()>& check) {
 void SaehdTrainer::step_on_device() {
   const auto work = [this] {
     if (source_) source_(batch_);
-    compute_losses();
-    compute_gradients();
-    update();
-    step_adversaries([] {});  // the gates are on the device
+    rehearse();  // the gates are on the device
   };
   if (!options_.graph || !warm_) {
     work();

@@ -45,6 +45,10 @@ class SaehdTrainer {
 
   static constexpr int kInFlight = 4;
 
+  // The work of one iteration on whatever is in memory, without a look at the losses. For dry runs
+  // (kernels/common/dry_run.h).
+  void rehearse();
+
   // Losses, predictions and gradients of one batch, without an update. For tests.
   SaehdStep forward_backward(const SaehdSide& src, const SaehdSide& dst);
 
@@ -57,6 +61,9 @@ class SaehdTrainer {
   ParamArena& arena() { return *arena_; }
 
   Optimizer& optimizer() { return *optimizer_; }
+
+  // Of the samples of an iteration, as the allocator counts them.
+  size_t batch_bytes() const { return batch_.bytes(); }
 
   // Another rate from the next step on, for the discriminators too. No step may be under way.
   void set_learning_rate(float rate);
