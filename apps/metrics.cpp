@@ -63,6 +63,13 @@ std::string health_text(const StepHealth& h) {
          ",\"saturated\":" + pair(h.src.saturated, h.dst.saturated) + "}";
 }
 
+std::string adversarial_text(const StepRecord& r) {
+  std::string text;
+  for (const auto& [name, value] : r.adversarial)
+    text += (text.empty() ? ",\"adversarial\":{\"" : ",\"") + name + "\":" + number(value, 6);
+  return text.empty() ? text : text + "}";
+}
+
 }  // namespace
 
 std::string metrics_line(const StepRecord& r) {
@@ -72,7 +79,7 @@ std::string metrics_line(const StepRecord& r) {
          ",\"dst\":" + number(r.dst, 6) + ",\"time\":" + number(r.time, 14) +
          ",\"src_loss\":" + list(r.src_loss, loss) + ",\"src_faces\":" + list(r.src_faces, id) +
          ",\"dst_loss\":" + list(r.dst_loss, loss) + ",\"dst_faces\":" + list(r.dst_faces, id) +
-         ",\"lr\":" + number(r.learning_rate, 6) + health_text(r.health) +
+         adversarial_text(r) + ",\"lr\":" + number(r.learning_rate, 6) + health_text(r.health) +
          ",\"ms\":{\"wait\":" + number(r.wait_ms, 5) + ",\"step\":" + number(r.step_ms, 5) +
          ",\"total\":" + number(r.total_ms, 5) + "}}";
 }

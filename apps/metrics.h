@@ -15,11 +15,12 @@
 namespace diptych {
 
 struct StepRecord {
-  int64_t iteration = 0;                      // after the step: 1 for the first
-  double time = 0;                            // seconds since 1970
-  double src = 0, dst = 0;                    // batch means
-  std::vector<float> src_loss, dst_loss;      // per sample
-  std::vector<int64_t> src_faces, dst_faces;  // ids in the facesets
+  int64_t iteration = 0;                                    // after the step: 1 for the first
+  double time = 0;                                          // seconds since 1970
+  double src = 0, dst = 0;                                  // batch means
+  std::vector<float> src_loss, dst_loss;                    // per sample
+  std::vector<int64_t> src_faces, dst_faces;                // ids in the facesets
+  std::vector<std::pair<std::string, double>> adversarial;  // batch means of what is trained
   double learning_rate = 0;
   StepHealth health = {};
   double wait_ms = 0;   // waiting for samples

@@ -177,6 +177,7 @@ DflOptions dfl_options_of(const Settings& s) {
     } else if (key.kind == SettingKind::kBool) {
       option->second = s.on(name);
     } else if (key.kind == SettingKind::kInt) {
+      if (key.name == "gan_patch_size" && s.integer(name) == 0) continue;  // an eighth, as above
       option->second = s.integer(name);
     } else if (key.kind == SettingKind::kReal) {
       option->second = s.real(name);

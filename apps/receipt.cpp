@@ -151,10 +151,11 @@ RunReceipt::RunReceipt(const std::filesystem::path& file,
                        const Stream& stream,
                        const std::vector<Face>& src,
                        const std::vector<Face>& dst,
-                       int64_t first)
-    : file_(file), recording_(first == 0), begun_(now_seconds()) {
+                       int64_t first,
+                       bool fresh)
+    : file_(file), recording_(fresh && first == 0), begun_(now_seconds()) {
   std::error_code error;
-  if (!recording_ && std::filesystem::exists(file, error)) {
+  if (first != 0 && std::filesystem::exists(file, error)) {
     try {
       receipt_ = read_receipt(file);
       return;  // what the beginning was made with stays; numbers of the end are new
@@ -172,7 +173,9 @@ RunReceipt::RunReceipt(const std::filesystem::path& file,
   receipt_.dst_digest = faces_digest(dst);
   for (const auto& [key, value] : settings.all())
     if (key.rfind("train.", 0) == 0) receipt_.settings.emplace_back(key, value);
-  if (!recording_) receipt_.why_no_replay = str("the run began at iteration ", first);
+  if (!recording_)
+    receipt_.why_no_replay = first == 0 ? "the run began with the weights of another model"
+                                        : str("the run began at iteration ", first);
 }
 
 void RunReceipt::finish(SaehdTrainer& trainer) {

@@ -56,13 +56,15 @@ class RunReceipt {
  public:
   static constexpr int64_t kSteps = 100;
 
-  // A session that goes on keeps the fingerprint that its predecessor left in `file`.
+  // A session that goes on keeps the fingerprint that its predecessor left in `file`. fresh: the
+  // weights are those of the seed.
   RunReceipt(const std::filesystem::path& file,
              const Settings& settings,
              const Stream& stream,
              const std::vector<Face>& src,
              const std::vector<Face>& dst,
-             int64_t first);
+             int64_t first,
+             bool fresh);
 
   // The fingerprint is still growing.
   bool recording() const { return recording_; }

@@ -10,8 +10,8 @@
 #include <optional>
 #include <sstream>
 
+#include "apps/train_data.h"
 #include "kernels/common/check.h"
-#include "models/saehd/config.h"
 
 namespace diptych {
 
@@ -259,15 +259,22 @@ std::vector<std::pair<std::string, std::string>> Settings::all() const {
 
 void Settings::validate(const std::string& origin) const {
   try {
-    SaehdConfig config;
-    config.set_archi(word("train.archi"));
-    config.resolution = static_cast<int>(integer("train.resolution"));
-    config.validate();
+    SaehdTrainOptions options;
+    options.network.set_archi(word("train.archi"));
+    options.network.resolution = static_cast<int>(integer("train.resolution"));
+    options.network.validate();
   } catch (const InputError&) {
     throw;
   } catch (const Error& e) {
     throw InputError(origin, std::string(e.what()) + " (archi is " + word("train.archi") + ")",
                      "Change resolution or archi");
+  }
+  try {
+    train_options(*this).validate();
+  } catch (const InputError&) {
+    throw;
+  } catch (const Error& e) {
+    throw InputError(origin, e.what(), "Change that setting");
   }
 }
 

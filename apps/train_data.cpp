@@ -50,6 +50,15 @@ SaehdTrainOptions train_options(const Settings& s) {
   o.batch_size = int_of(s, "train.batch_size");
   o.loss.masked_training = s.on("train.masked_training");
   o.loss.eyes_mouth_prio = s.on("train.eyes_mouth_prio");
+  o.loss.blur_out_mask = s.on("train.blur_out_mask");
+  o.adversarial = {.gan_power = static_cast<float>(s.real("train.gan_power")),
+                   .gan_patch_size = int_of(s, "train.gan_patch_size"),
+                   .gan_dims = int_of(s, "train.gan_dims"),
+                   .true_face_power = static_cast<float>(s.real("train.true_face_power"))};
+  o.style = {.face = static_cast<float>(s.real("train.face_style_power")),
+             .background = static_cast<float>(s.real("train.bg_style_power"))};
+  o.pretrain = s.on("train.pretrain");
+  if (s.word("train.parity") == "dfl") o.parity = SaehdParity::dfl();
   o.optimizer.kind = s.on("train.adabelief") ? OptimizerKind::kAdaBelief : OptimizerKind::kRmsProp;
   o.optimizer.learning_rate = static_cast<float>(s.real("train.learning_rate"));
   o.optimizer.clip_norm = s.on("train.clipgrad") ? 1.0f : 0.0f;
@@ -74,6 +83,12 @@ SampleOptions sample_options(const Settings& s, Side side) {
   o.uniform_yaw = s.on("train.uniform_yaw");
   o.eyes_mouth = s.on("train.eyes_mouth_prio");
   o.parity_dfl = s.word("train.parity") == "dfl";
+  if (s.on("train.pretrain")) {  // spec training.md 6
+    o.random_warp = false;
+    o.random_flip = o.uniform_yaw = true;
+    o.hsv_power = 0;
+    o.ct_mode = "none";
+  }
   return o;
 }
 
@@ -92,6 +107,27 @@ std::vector<Face> load_faces(const std::filesystem::path& path, FaceType type) {
         "Set train.face_type to what the faceset holds, or extract again with "
         "--face-type");
   }
+  return faces;
+}
+
+TrainingFaces load_training_faces(const Project& project, const Settings& settings) {
+  const FaceType type = face_type_from(settings.word("train.face_type"));
+  TrainingFaces faces;
+  faces.src_file = project.faces(Side::kSrc);
+  faces.dst_file = project.faces(Side::kDst);
+  if (!settings.on("train.pretrain")) {
+    faces.src = load_faces(faces.src_file, type);
+    faces.dst = load_faces(faces.dst_file, type);
+    return faces;
+  }
+  faces.src_file = faces.dst_file = project.dir() / "pretrain.faces";
+  std::error_code error;
+  if (!std::filesystem::exists(faces.src_file, error)) {
+    throw InputError(faces.src_file.string(), "is missing, and pretrain is on",
+                     "Put a faceset of many people there (diptych faces import " +
+                         faces.src_file.string() + " --format dfl FACESET.pak), or --no-pretrain");
+  }
+  faces.src = faces.dst = load_faces(faces.src_file, type);
   return faces;
 }
 
@@ -135,7 +171,9 @@ void check_fixed_settings(const Safetensors& checkpoint, const Settings& setting
         str("the model was made with ", key.name, " = ", it->second, ", the settings say ", wanted,
             ", and ", key.name, " is part of the network"),
         str("Set ", key.name, " = ", it->second,
-            " in project.toml, or move the file away to start a new model"));
+            " in project.toml, or carry its weights over into a new project: diptych train NEW "
+            "--from ",
+            checkpoint.path()));
   }
 }
 

@@ -23,6 +23,15 @@ SampleOptions sample_options(const Settings& settings, Side side);
 // less of the head than `type` needs.
 std::vector<Face> load_faces(const std::filesystem::path& faceset, FaceType type);
 
+// What a run learns from: the project's facesets, or while pretraining PROJECT/pretrain.faces on
+// both sides. Throws InputError.
+struct TrainingFaces {
+  std::filesystem::path src_file, dst_file;
+  std::vector<Face> src, dst;
+};
+
+TrainingFaces load_training_faces(const Project& project, const Settings& settings);
+
 // Losses per face since the last save: mean and count.
 class LossTally {
  public:

@@ -86,6 +86,7 @@ void TrainSession::write_events(const StepRecord& r) {
                                                         {"loss/dst", r.dst},
                                                         {"rate", r.learning_rate},
                                                         {"ms/total", r.total_ms}};
+  for (const auto& [name, loss] : r.adversarial) values.emplace_back("adversarial/" + name, loss);
   for (const BlockHealth& b : r.health.blocks)
     values.emplace_back("gradient/" + b.name, b.gradient_norm);
   values.emplace_back("health/variance_src", r.health.src.variance);

@@ -49,8 +49,10 @@ TrainSession::TrainSession(const Project& project, const TrainRequest& request)
   project.make_folders(request.run);
   lock_ = std::make_unique<ProjectLock>(project);
   const FaceType type = face_type_from(settings_.word("train.face_type"));
-  src_faces_ = load_faces(project.faces(Side::kSrc), type);
-  dst_faces_ = load_faces(project.faces(Side::kDst), type);
+  TrainingFaces faces = load_training_faces(project, settings_);
+  src_faces_ = std::move(faces.src);
+  dst_faces_ = std::move(faces.dst);
+  keep_tallies_ = !settings_.on("train.pretrain");  // those faces are not the project's
   const PrepareOptions prepare{static_cast<int>(settings_.integer("train.resolution")), type,
                                false};
   const int64_t every = settings_.integer("train.holdout_every");
@@ -81,6 +83,9 @@ void TrainSession::load_checkpoint() {
   if (resume) check_fixed_settings(Safetensors::open(path), settings_);
   steps_ = std::make_unique<TrainSteps>(settings_, src_faces_, dst_faces_);
   const Metadata metadata = resume ? trainer().load(path) : Metadata{};
+  fresh_ = !resume;
+  for (const char* key : {"from", "imported_from"})
+    if (metadata.count(key)) origin_[key] = metadata.at(key);
   first_ = saved_ = trainer().iteration();
   rate_scale_ = number_in(metadata, "sentinel_rate_scale", 1.0);
   if (!(rate_scale_ > 0 && rate_scale_ <= 1)) rate_scale_ = 1;
@@ -158,6 +163,13 @@ void TrainSession::record(const StepOutcome& outcome) {
   r.dst_loss = step.dst_loss;
   r.src_faces = outcome.faces.src;
   r.dst_faces = outcome.faces.dst;
+  const std::pair<const char*, const std::vector<float>&> adversarial[] = {
+      {"gan", step.gan},
+      {"true_face", step.true_face},
+      {"gan_discriminator", step.gan_discriminator},
+      {"true_face_discriminator", step.true_face_discriminator}};
+  for (const auto& [name, losses] : adversarial)
+    if (!losses.empty()) r.adversarial.emplace_back(name, mean_of(losses));
   r.learning_rate = trainer().optimizer().current_rate();
   r.health = step.health;
   r.wait_ms = outcome.wait_ms;
@@ -217,6 +229,7 @@ void TrainSession::save() {
   extra["src_next_sample"] = std::to_string(place.src);
   extra["dst_next_sample"] = std::to_string(place.dst);
   if (rate_scale_ < 1) extra["sentinel_rate_scale"] = str(rate_scale_);
+  extra.insert(origin_.begin(), origin_.end());
   extra["consent_src"] = project_.record(Side::kSrc).consent;
   extra["consent_dst"] = project_.record(Side::kDst).consent;
   try {
@@ -278,7 +291,7 @@ void TrainSession::begin() {
   metrics_ = std::make_unique<MetricsWriter>(run / "metrics.jsonl");
   if (settings_.on("train.tensorboard")) events_ = std::make_unique<EventFile>(run);
   receipt_ = std::make_unique<RunReceipt>(run / "receipt.json", settings_, stream_, src_faces_,
-                                          dst_faces_, first_);
+                                          dst_faces_, first_, fresh_);
   std::vector<std::pair<std::string, std::string>> start;
   for (const auto& [key, value] : settings_.all()) {
     if (key.rfind("train.", 0) == 0) start.emplace_back(key, value);

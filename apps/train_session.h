@@ -126,6 +126,8 @@ class TrainSession {
   LossTally src_tally_, dst_tally_;
   bool keep_tallies_ = true;
   int64_t first_ = 0, saved_ = 0;
+  bool fresh_ = true;  // weights of the seed: there was no checkpoint
+  Metadata origin_;    // where the weights came from, kept in every save
   double rate_scale_ = 1, trained_before_ = 0;
   Clock::time_point begun_, last_step_;
   Progress* progress_ = nullptr;

@@ -181,5 +181,80 @@ TEST(LossTally, MeansReachTheFaceset) {
   EXPECT_TRUE(tally.entries().empty());
 }
 
+TEST_F(TrainTest, EveryOptionOfTheOriginalReachesTheTrainer) {
+  Settings s = tiny_settings();
+  for (const char* pair :
+       {"blur_out_mask=on", "eyes_mouth_prio=on", "gan_power=0.1", "gan_patch_size=7", "gan_dims=8",
+        "true_face_power=0.01", "face_style_power=1", "bg_style_power=2", "parity=dfl",
+        "lr_dropout=on", "clipgrad=on", "adabelief=off", "random_warp=off"})
+    s.assign(pair, "test");
+  const SaehdTrainOptions o = train_options(s);
+  EXPECT_TRUE(o.loss.blur_out_mask && o.loss.eyes_mouth_prio && o.optimizer.lr_dropout);
+  EXPECT_EQ(o.adversarial.gan_power, 0.1f);
+  EXPECT_EQ(o.adversarial.gan_patch_size, 7);
+  EXPECT_EQ(o.adversarial.gan_dims, 8);
+  EXPECT_EQ(o.adversarial.true_face_power, 0.01f);
+  EXPECT_EQ(o.style.face, 1);
+  EXPECT_EQ(o.style.background, 2);
+  EXPECT_EQ(o.optimizer.clip_norm, 1);
+  EXPECT_EQ(o.optimizer.kind, OptimizerKind::kRmsProp);
+  EXPECT_FALSE(o.random_warp);
+  EXPECT_EQ(o.parity, SaehdParity::dfl());
+  EXPECT_EQ(train_options(tiny_settings()).parity, SaehdParity());
+}
+
+TEST_F(TrainTest, AdversarialLossesAreInTheMetrics) {
+  const Project project = make_project(folder / "p");
+  Settings settings = project.settings();
+  settings.assign("gan_power=0.1", "test");
+  train(project, 1, settings);
+  const std::string metrics = text_of(project.run("main") / "metrics.jsonl");
+  EXPECT_NE(metrics.find("\"adversarial\":{\"gan\":"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("\"gan_discriminator\":"), std::string::npos) << metrics;
+}
+
+TEST_F(TrainTest, WhatCannotWorkNamesTheNearestThatDoes) {
+  const Project project = make_project(folder / "p");
+  const auto refused = [&](std::initializer_list<const char*> pairs) {
+    Settings settings = project.settings();
+    try {
+      for (const char* pair : pairs) settings.assign(pair, "--set");
+      settings.validate("--set");
+    } catch (const InputError& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  // Seven halvings of 80 leave no whole picture (spec networks.md 5.1).
+  EXPECT_NE(refused({"resolution=80", "gan_power=0.1", "gan_patch_size=256"})
+                .find("the nearest that fits is gan_patch_size = "),
+            std::string::npos);
+  EXPECT_NE(refused({"gan_power=0.1", "gan_patch_size=2"}).find("nearest 3"), std::string::npos);
+  EXPECT_NE(refused({"gan_power=6"}).find("nearest is 5"), std::string::npos);
+  EXPECT_NE(refused({"gan_dims=600"}).find("nearest is 512"), std::string::npos);
+  EXPECT_NE(refused({"true_face_power=0.1", "archi=liae"}).find("df only"), std::string::npos);
+  EXPECT_NE(refused({"face_style_power=101"}).find("nearest is 100"), std::string::npos);
+  EXPECT_NE(refused({"random_hsv_power=0.5"}).find("nearest is 0.3"), std::string::npos);
+  EXPECT_NE(refused({"e_dims=17"}).find("nearest is 1"), std::string::npos);
+  EXPECT_NE(refused({"resolution=80", "archi=df-t"}).find("multiple of 32"), std::string::npos);
+  EXPECT_EQ(refused({"gan_power=5", "true_face_power=1", "bg_style_power=100"}), "");
+}
+
+TEST_F(TrainTest, PretrainingReadsAFacesetOfItsOwnAndEndsWithFreshInters) {
+  const Project project = make_project(folder / "p");
+  EXPECT_NE(error_of(project, "pretrain=on").find("pretrain.faces"), std::string::npos);
+  make_faceset(project.dir() / "pretrain.faces", 6, 500);
+  Settings settings = project.settings();
+  settings.assign("pretrain=on", "test");
+  const SampleOptions samples = sample_options(settings, Side::kSrc);
+  EXPECT_TRUE(samples.random_flip && samples.uniform_yaw && !samples.random_warp);
+  train(project, 2, settings);
+  // Losses of those faces are none of the project's.
+  EXPECT_TRUE(Faceset::open(project.faces(Side::kSrc).string()).losses().empty());
+  const TrainResult after = train(project, 1);
+  EXPECT_EQ(after.first, 0);
+  EXPECT_EQ(after.last, 1);
+}
+
 }  // namespace
 }  // namespace diptych

@@ -17,12 +17,11 @@ struct VerifyRunArguments {
   std::string run = "main";
 };
 
-void check_faces(const Project& project,
-                 Side side,
+void check_faces(const std::filesystem::path& file,
                  const std::vector<Face>& faces,
                  const std::string& digest) {
   if (faces_digest(faces) == digest) return;
-  throw InputError(project.faces(side).string(),
+  throw InputError(file.string(),
                    "is not as it was when the run was trained (faces, masks or landmarks differ)",
                    "Take the edits back (diptych faces undo), or train again for a new receipt");
 }
@@ -46,13 +45,12 @@ int verify_run(const VerifyRunArguments& a) {
   const Engine engine = engine_of(settings, "train");
   if (receipt.program != "diptych " DIPTYCH_VERSION)
     std::printf("note: made by %s, this is diptych " DIPTYCH_VERSION "\n", receipt.program.c_str());
-  const FaceType type = face_type_from(settings.word("train.face_type"));
-  std::vector<Face> src = load_faces(project.faces(Side::kSrc), type),
-                    dst = load_faces(project.faces(Side::kDst), type);
+  TrainingFaces faces = load_training_faces(project, settings);
+  std::vector<Face>&src = faces.src, &dst = faces.dst;
   take_holdout(src, settings.integer("train.holdout_every"));
   take_holdout(dst, settings.integer("train.holdout_every"));
-  check_faces(project, Side::kSrc, src, receipt.src_digest);
-  check_faces(project, Side::kDst, dst, receipt.dst_digest);
+  check_faces(faces.src_file, src, receipt.src_digest);
+  check_faces(faces.dst_file, dst, receipt.dst_digest);
   Stream stream(engine, receipt.threads);
   const StreamGuard guard(stream);
   TrainSteps steps(settings, src, dst);
