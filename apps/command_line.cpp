@@ -117,6 +117,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_extract_command(app, choice);
   add_faces_command(app, choice);
   add_train_command(app, choice);
+  add_plan_command(app, choice);
   add_merge_command(app, choice);
   add_model_command(app, choice);
   add_timeline_command(app, choice);

@@ -26,6 +26,7 @@ void add_init_command(CLI::App& app, CommandChoice& choice);
 void add_extract_command(CLI::App& app, CommandChoice& choice);
 void add_faces_command(CLI::App& app, CommandChoice& choice);
 void add_train_command(CLI::App& app, CommandChoice& choice);
+void add_plan_command(CLI::App& app, CommandChoice& choice);
 void add_merge_command(CLI::App& app, CommandChoice& choice);
 void add_model_command(CLI::App& app, CommandChoice& choice);
 void add_info_command(CLI::App& app, CommandChoice& choice);

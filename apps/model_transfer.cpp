@@ -8,6 +8,7 @@
 
 #include "apps/metrics.h"
 #include "apps/train_data.h"
+#include "apps/train_from.h"
 #include "faces/image/file_io.h"
 #include "kernels/common/check.h"
 #include "models/saehd/dfl_weights.h"
@@ -23,18 +24,6 @@ constexpr size_t kPlottedLosses = 20000;  // of a longer history every so many a
 std::string network_text(const SaehdConfig& c) {
   return str(c.archi(), ' ', c.resolution, ", ae ", c.ae_dims, " e ", c.e_dims, " d ", c.d_dims,
              " mask ", c.d_mask_dims);
-}
-
-void refuse_existing_checkpoint(const Project& project, bool force) {
-  const fs::path checkpoint = project.checkpoint();
-  std::error_code error;
-  for (const std::string end : {"", ".prev"}) {
-    if (force || !fs::exists(checkpoint.string() + end, error)) continue;
-    throw InputError(checkpoint.string() + end, "is there already: the project has a model",
-                     "Import into another project, or give --force to replace it; it is then kept "
-                     "as " +
-                         checkpoint.filename().string() + ".prev");
-  }
 }
 
 // The history for the plot of losses, when the run has none yet.
@@ -90,7 +79,12 @@ std::vector<uint8_t> export_bytes(const Safetensors& checkpoint, const std::stri
 }  // namespace
 
 ModelImport import_dfl_model(const Project& project, const ModelTransfer& transfer) {
-  refuse_existing_checkpoint(project, transfer.force);
+  if (!transfer.force) {
+    refuse_existing_model(project,
+                          "Import into another project, or give --force to replace it; it is then "
+                          "kept as " +
+                              project.checkpoint().filename().string() + ".prev");
+  }
   const DflModel model = open_dfl_model(transfer.folder, transfer.name, transfer.archi);
   ModelImport result;
   result.notes = model.notes;

@@ -7,6 +7,7 @@
 #include "apps/command_line.h"
 #include "apps/provoke.h"
 #include "apps/stop_flag.h"
+#include "apps/train_from.h"
 #include "apps/train_session.h"
 
 namespace diptych {
@@ -21,8 +22,18 @@ struct TrainArguments {
   int64_t iterations = 0;
   double minutes = 0;  // 0: no limit
   std::string provoke;
+  std::string from;
+  bool force = false;
   std::unique_ptr<SettingFlags> flags;
 };
+
+void begin_with_surgery(const Project& project, const Settings& settings, const TrainArguments& a) {
+  const SurgeryReport report = start_from(project, settings, a.run, a.from, a.force);
+  std::printf("started from %s, %s at iteration %s\n%s", a.from.c_str(),
+              report.from.archi().c_str(), format_count(report.iteration).c_str(),
+              surgery_table(report).c_str());
+  std::fflush(stdout);
+}
 
 int train(const TrainArguments& a) {
   const Project project = Project::open(a.project);
@@ -30,6 +41,9 @@ int train(const TrainArguments& a) {
   request.settings = a.flags->resolve(project.settings());
   request.run = a.run;
   request.iterations = a.iterations;
+  if (a.force && a.from.empty())
+    throw InputError("--force", "belongs to --from", "Leave it out: training goes on by itself");
+  if (!a.from.empty()) begin_with_surgery(project, request.settings, a);
   StopFlag stop;
   const auto start = std::chrono::steady_clock::now();
   request.stop = [&, start] {
@@ -84,6 +98,12 @@ void add_train_command(CLI::App& app, CommandChoice& choice) {
       ->add_option("--provoke", a->provoke,
                    "break the network after 20 iterations, to see training recover: nan, collapse")
       ->type_name("KIND");
+  command
+      ->add_option("--from", a->from,
+                   "start a new model from another project's or checkpoint's weights")
+      ->type_name("OTHER");
+  command->add_flag("--force", a->force,
+                    "with --from: replace the project's model; it is kept as .prev");
   a->flags = std::make_unique<SettingFlags>(*command, "train");
   command->footer(
       "Ctrl-C finishes the iteration, saves and ends with exit code 0. Example:\n"
