@@ -28,6 +28,7 @@ std::vector<Changes> memory_changes(const Settings& s) {
   }
   if (s.on("train.adabelief")) list.push_back({{"adabelief", "off"}});
   if (s.real("train.gan_power") > 0) list.push_back({{"gan_power", "0"}});
+  list.push_back({{"batch_size", "1"}, {"dtype", "bf16"}, {"adabelief", "off"}});  // all of it
   const auto smaller = [&](const char* key, int64_t low, int64_t multiple) {
     const int64_t value = s.integer(std::string("train.") + key) * 3 / 4 / multiple * multiple;
     if (value >= low) list.push_back({{key, std::to_string(value)}});

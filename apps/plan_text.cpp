@@ -95,7 +95,7 @@ std::string memory_text(const TrainPlan& plan) {
   text += row("samples ahead, about", {format_bytes(plan.sampler)});
   if (plan.program > 0) text += row("the program itself", {format_bytes(plan.program)});
   text += row("together", {format_bytes(plan.memory_total())});
-  text += row("free", {format_bytes(plan.memory_free)});
+  text += row("to fit into", {format_bytes(plan.memory_free)});
   if (plan.foretold_on_cpu)
     text += "  foretold with the blocks of engine cpu; " + plan.engine + " takes somewhat others\n";
   return text;
@@ -106,7 +106,7 @@ std::string disk_text(const TrainPlan& plan) {
   return heading("disk", {}) + row("a checkpoint", {format_bytes(d.checkpoint)}) +
          row(str("kept in ", format_number(d.hours), " h of training"), {format_count(d.kept)}) +
          row("together, while saving", {format_bytes(d.total)}) +
-         row("free", {format_bytes(d.free)});
+         row("to fit onto", {format_bytes(d.free)});
 }
 
 std::string time_text(const TrainPlan& plan) {
