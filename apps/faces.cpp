@@ -245,8 +245,10 @@ FacesTransfer transfer_of(const FacesArguments& a) {
   std::error_code error;
   if (!fs::is_directory(a.target, error)) return t;
   const Side side = side_from(a.side);
-  t.source = Project::open(a.target).source(side);
+  const Project project = Project::open(a.target);
+  t.source = project.source(side);
   t.must_tie = side == Side::kDst;
+  if (t.face_type.empty()) t.face_type = project.settings().word("extract.face_type");
   return t;
 }
 
@@ -311,16 +313,18 @@ void add_ids(CLI::App& command, FacesArguments& a, bool required) {
       ->required(required);
 }
 
-void add_format(CLI::App& command, FacesArguments& a) {
-  a.transfer.format = kFaceFormats[0];
-  command.add_option("--format", a.transfer.format, "diptych or dfl (DeepFaceLab) [diptych]")
-      ->check(CLI::IsMember(kFaceFormats));
+void add_format(CLI::App& command,
+                FacesArguments& a,
+                const std::vector<std::string>& formats,
+                const std::string& help) {
+  a.transfer.format = formats[0];
+  command.add_option("--format", a.transfer.format, help)->check(CLI::IsMember(formats));
 }
 
 void add_export(CLI::App& command, FacesArguments& a) {
   add_ids(command, a, false);
   add_states(command, a);
-  add_format(command, a);
+  add_format(command, a, kFaceFormats, "diptych or dfl (DeepFaceLab) [diptych]");
   command.add_option("-o,--output", a.path, "folder to make; with --format dfl also NAME.pak")
       ->required()
       ->type_name("PATH");
@@ -331,10 +335,15 @@ void add_import(CLI::App& command, FacesArguments& a) {
   command
       .add_option("path,--from", a.path,
                   "folder that faces export wrote; with --format dfl a folder of aligned faces or "
-                  "a faceset.pak")
+                  "a faceset.pak; with --format pictures a folder of square face pictures")
       ->required()
       ->type_name("PATH");
-  add_format(command, a);
+  add_format(command, a, kImportFormats,
+             "diptych, dfl (DeepFaceLab), or pictures (without metadata) [diptych]");
+  command
+      .add_option("--face-type", a.transfer.face_type,
+                  "pictures: how they are cut: h, mf, f, wf, head [extract.face_type]")
+      ->check(CLI::IsMember({"h", "mf", "f", "wf", "head"}));
   command
       .add_option("--fps", a.transfer.fps,
                   "dfl: rate at which frames were taken, if not every frame was")

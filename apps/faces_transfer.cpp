@@ -9,7 +9,9 @@
 #include "apps/face_ids.h"
 #include "apps/progress.h"
 #include "apps/stop_flag.h"
+#include "faces/detect/dlib_detect.h"
 #include "faces/dfl/transfer.h"
+#include "faces/extract/import_pictures.h"
 #include "kernels/common/check.h"
 #include "kernels/common/log.h"
 
@@ -136,11 +138,46 @@ int import_from_dfl(const FacesTransfer& t) {
   return kExitOk;
 }
 
+// Bare pictures know no frame, so they serve the src side, or a faceset of one's own.
+int import_from_pictures(const FacesTransfer& t) {
+  if (t.must_tie) {
+    throw InputError(t.path.string(), "bare pictures belong to no frame of the dst video",
+                     "Use diptych extract for dst; import pictures for src");
+  }
+  const std::unique_ptr<FaceDetector> detector = make_dlib_detector({});
+  const std::unique_ptr<LandmarkPredictor> landmarks = make_dlib_landmarks();
+  Target target(t.faceset);
+  StopFlag stop;
+  stop.set_messages("storing this face; press Ctrl-C again to quit at once", "");
+  Progress progress("import", "pictures", 0);
+  ExtractOptions options;
+  if (!t.face_type.empty()) options.face_type = face_type_from(t.face_type);
+  options.stop = &stop.flag();
+  options.progress = [&](const ExtractProgress& state) {
+    progress.set_total(state.total);
+    progress.update(state.frames, format_count(state.faces) + " faces");
+  };
+  const PictureImport result =
+      import_pictures(t.path, *detector, *landmarks, target.faceset(), options);
+  progress.finish();
+  if (target.faceset().count(std::nullopt) > 0) target.keep();
+  std::printf("%s %s faces into %s\n", result.stopped ? "stopped after" : "imported",
+              format_count(result.faces).c_str(), t.faceset.c_str());
+  print_left_out(result.left_out);
+  if (result.faces == 0 && !result.stopped && !result.left_out.empty()) {
+    throw InputError(t.path.string(), "holds no picture that can be used as it is",
+                     "To cut faces out of photographs, make a project with this folder as --src, "
+                     "then diptych extract");
+  }
+  return kExitOk;
+}
+
 }  // namespace
 
 int import_faces_from(const FacesTransfer& t) {
   if (t.path.empty())
     throw InputError("diptych faces import", "nothing is named to import", "Give a PATH");
+  if (t.format == "pictures") return import_from_pictures(t);
   return t.format == "dfl" ? import_from_dfl(t) : import_own(t);
 }
 

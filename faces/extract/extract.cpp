@@ -29,19 +29,6 @@ void check_options(const ExtractOptions& options) {
                 " must not be negative, every at least 1");
 }
 
-// Frames are known by their number, so a faceset belongs to one source, and one kind of crop.
-void claim(Faceset& faceset, const std::string& key, const std::string& value) {
-  const std::optional<std::string> before = faceset.meta(key);
-  if (!before) {
-    faceset.set_meta(key, value);
-  } else if (*before != value) {
-    throw InputError(
-        faceset.path(),
-        str("it was extracted with ", key.substr(key.find('.') + 1), " ", *before, ", not ", value),
-        "Use the same setting to go on, or extract into a new file");
-  }
-}
-
 std::vector<WorkerPool::Work> make_workers(const std::string& source_name,
                                            const FaceDetector& detector,
                                            const LandmarkPredictor& predictor,
@@ -155,6 +142,18 @@ class Extraction {
 };
 
 }  // namespace
+
+void claim(Faceset& faceset, const std::string& key, const std::string& value) {
+  const std::optional<std::string> before = faceset.meta(key);
+  if (!before) {
+    faceset.set_meta(key, value);
+  } else if (*before != value) {
+    throw InputError(
+        faceset.path(),
+        str("it was extracted with ", key.substr(key.find('.') + 1), " ", *before, ", not ", value),
+        "Use the same setting to go on, or extract into a new file");
+  }
+}
 
 ExtractSummary extract_faces(FrameSource& source,
                              const FaceDetector& detector,

@@ -14,4 +14,8 @@ FrameFaces faces_of_frame(const Frame& frame,
                           const LandmarkPredictor& predictor,
                           const ExtractOptions& options);
 
+// Notes `value` under `key` in the faceset, or throws InputError when another value stands there:
+// frames are known by their number, so a faceset belongs to one source and one kind of crop.
+void claim(Faceset& faceset, const std::string& key, const std::string& value);
+
 }  // namespace diptych

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "faces/extract/frame_faces.h"
 #include "faces/image/file_io.h"
 #include "faces/image/image.h"
 #include "faces/video/image_folder.h"
@@ -91,6 +92,12 @@ PictureImport import_pictures(const fs::path& folder,
                               Faceset& faceset,
                               const ExtractOptions& options) {
   const std::vector<fs::path> files = sorted_pictures(folder);
+  if (!faceset.meta("extract.source") && !faceset.frames().empty()) {
+    throw InputError(faceset.path(), "holds the frames of another source",
+                     "Import into a new file");
+  }
+  claim(faceset, "extract.source", "pictures of " + fs::canonical(folder).filename().string());
+  claim(faceset, "extract.face_type", std::string(name_of(options.face_type)));
   PictureImport result;
   ExtractProgress progress;
   progress.total = static_cast<int64_t>(files.size());

@@ -22,7 +22,8 @@ struct PictureImport {
 // face, or is cut so differently from the face type that training would not fit. The picture counts
 // as its own frame, its number is its place in the folder; a second run goes on. To cut faces out
 // of photographs, use extract_faces() with the folder as the source instead. Used of the options:
-// face_type, stop, progress. InputError: the folder holds no pictures.
+// face_type, stop, progress. InputError: the folder holds no pictures; the faceset holds the frames
+// of another source.
 PictureImport import_pictures(const std::filesystem::path& folder,
                               FaceDetector& detector,
                               const LandmarkPredictor& predictor,

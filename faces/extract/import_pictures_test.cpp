@@ -114,6 +114,22 @@ TEST_F(ImportPictures, GoesOnAfterAStop) {
   EXPECT_EQ(faces_.count(), 4);
 }
 
+TEST_F(ImportPictures, RefusesAFacesetOfAnotherSource) {
+  add("1.png");
+  FrameFaces other;
+  other.frame.width = other.frame.height = 64;
+  faces_.put_frames({other});
+  EXPECT_THROW(run(), InputError);
+  EXPECT_EQ(faces_.count(), 0);
+}
+
+TEST_F(ImportPictures, RefusesASecondFolder) {
+  add("1.png");
+  run();
+  std::filesystem::rename(pictures(), folder_ / "others");
+  EXPECT_THROW(import_pictures(folder_ / "others", finder_, finder_, faces_), InputError);
+}
+
 TEST_F(ImportPictures, RefusesAnEmptyFolder) {
   EXPECT_THROW(run(), InputError);
 }
