@@ -12,6 +12,7 @@
 #include "apps/contact_sheet.h"
 #include "apps/metrics.h"
 #include "apps/test_project.h"
+#include "faces/detect/dlib_detect.h"
 #include "faces/image/image.h"
 #include "faces/image/test_folder.h"
 #include "tensor/safetensors.h"
@@ -20,6 +21,10 @@ namespace diptych {
 namespace {
 
 namespace fs = std::filesystem;
+
+std::string bytes_of(const std::vector<uint8_t>& data) {
+  return {data.begin(), data.end()};
+}
 
 class Cli : public ::testing::Test {
  protected:
@@ -97,6 +102,57 @@ TEST_F(Cli, SoundOnlySourceIsNamed) {
   expect_user_error(init_with(path("sound.wav")), {path("sound.wav")});
 }
 
+TEST_F(Cli, FacesBeforeTheCutOfAVideoAreKept) {
+  if (!fs::exists(default_landmark_model())) GTEST_SKIP() << "no landmark model";
+  const std::string whole = text_of(fs::path(DIPTYCH_SOURCE_DIR) / "examples" / "synthetic_a.mp4");
+  ASSERT_GT(whole.size(), 200000u);
+  std::ofstream(folder / "cut.mp4", std::ios::binary) << whole.substr(0, 100000);
+  ASSERT_EQ(run(init_with(path("cut.mp4"))).exit_code, 0);
+  expect_user_error({"extract", path("p"), "--side", "src", "--every", "12"},
+                    {"src.mp4", "is cut off near frame", "are stored", "Copy the video again"});
+  EXPECT_GT(Faceset::open(path("p/src.faces")).count(), 0);
+}
+
+TEST_F(Cli, BarePicturesOfFacesAreImported) {
+  const fs::path photo = test_data() / "photos" / "01_astronaut_frontal.jpg";
+  if (!fs::exists(photo) || !fs::exists(default_landmark_model()))
+    GTEST_SKIP() << "test material not found: " << photo << " or " << default_landmark_model();
+  fs::create_directory(folder / "photos");
+  fs::copy_file(photo, folder / "photos" / "1.jpg");
+  ASSERT_EQ(run(init_with(path("photos"))).exit_code, 0);
+  ASSERT_EQ(run({"extract", path("p"), "--side", "src"}).exit_code, 0);
+  const Faceset cut = Faceset::open(path("p/src.faces"));
+  fs::create_directory(folder / "faces");
+  std::ofstream(folder / "faces" / "1.jpg", std::ios::binary)
+      << bytes_of(cut.load(cut.ids()[0]).image);
+  const RunResult result =
+      run({"faces", "import", path("new.faces"), path("faces"), "--format", "pictures"});
+  EXPECT_EQ(result.exit_code, 0) << result.err << result.out;
+  const Faceset imported = Faceset::open(path("new.faces"));
+  ASSERT_EQ(imported.count(), 1);
+  EXPECT_EQ(imported.load(imported.ids()[0]).image, cut.load(cut.ids()[0]).image);
+}
+
+TEST_F(Cli, PicturesThatAreNoFacesAreNamed) {
+  if (!fs::exists(default_landmark_model())) GTEST_SKIP() << "no landmark model";
+  fs::create_directory(folder / "pictures");
+  write_image(folder / "pictures" / "grey.png", cv::Mat(64, 80, CV_8UC3, cv::Scalar(9, 9, 9)));
+  const RunResult result =
+      run({"faces", "import", path("new.faces"), path("pictures"), "--format", "pictures"});
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_NE(result.out.find("grey.png: the picture is not square"), std::string::npos)
+      << result.out;
+  EXPECT_FALSE(fs::exists(folder / "new.faces"));
+}
+
+TEST_F(Cli, BarePicturesCannotBeDst) {
+  make_project(folder / "p");
+  fs::create_directory(folder / "pictures");
+  expect_user_error(
+      {"faces", "import", path("p"), "--side", "dst", path("pictures"), "--format", "pictures"},
+      {"belong to no frame", "diptych extract"});
+}
+
 TEST_F(Cli, ConsentIsRequiredWithoutATerminal) {
   expect_user_error({"init", path("p"), "--src", "a", "--dst", "b"},
                     {"--consent-src: is missing", "synthetic"});
@@ -145,6 +201,26 @@ TEST_F(Cli, MergeDoesNotOverwriteWithoutForce) {
   std::ofstream(folder / "x.mp4") << "precious";
   expect_user_error({"merge", path("p"), "-o", path("x.mp4")}, {"exists already", "--force"});
   EXPECT_EQ(text_of(folder / "x.mp4"), "precious");
+}
+
+TEST_F(Cli, OutputsOfUnknownKindAreRefusedFirst) {
+  make_project(folder / "p");
+  expect_user_error({"merge", path("p"), "-o", path("x.avi")}, {path("x.avi") + ": ", ".mp4"});
+}
+
+TEST_F(Cli, DamagedFaceIsNamedWithItsFaceset) {
+  make_project(folder / "p");
+  {
+    Faceset faces = Faceset::open(path("p/src.faces"));
+    FrameFaces broken;
+    broken.frame.frame_index = 1000;
+    broken.faces.push_back(faces.load(faces.ids()[2]));
+    broken.faces[0].frame_index = 1000;
+    broken.faces[0].image.resize(broken.faces[0].image.size() / 2);
+    faces.put_frames({broken});
+  }
+  expect_user_error({"train", path("p"), "--iters", "1"},
+                    {path("p/src.faces") + ": face 7", "is damaged", "diptych faces trash"});
 }
 
 TEST_F(Cli, FacesGoToTheTrashAndBack) {

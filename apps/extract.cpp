@@ -70,11 +70,16 @@ void write_sheet(const Project& project, Side side, const Faceset& faces) {
   std::printf("  look at %s\n", file.c_str());
 }
 
-// Returns false when it was stopped.
-bool extract_side(const Project& project,
-                  Side side,
-                  const Settings& settings,
-                  const StopFlag& stop) {
+// What one side came to.
+struct Outcome {
+  bool stopped = false;
+  std::string cut_off;  // the video that ends too early, and where
+};
+
+Outcome extract_side(const Project& project,
+                     Side side,
+                     const Settings& settings,
+                     const StopFlag& stop) {
   const std::string name(name_of(side));
   const fs::path video = project.source(side);
   const std::unique_ptr<FrameSource> source = open_frame_source(video);
@@ -102,7 +107,8 @@ bool extract_side(const Project& project,
         "--min-face 20 after moving " +
             project.faces(side).string() + " away");
   }
-  return !done.stopped;
+  const std::optional<std::string> cut_off = source->cut_off();
+  return {done.stopped, cut_off ? video.string() + " " + *cut_off : ""};
 }
 
 int extract(const ExtractArguments& a) {
@@ -112,13 +118,19 @@ int extract(const ExtractArguments& a) {
   StopFlag stop;
   stop.set_messages("storing the frames under way; press Ctrl-C again to quit at once",
                     "quit: the frames under way are lost, the others are stored");
-  bool complete = true;
+  Outcome all;
   for (const Side side : kSides) {
-    if (!a.side.empty() && side_from(a.side) != side) continue;
-    complete = complete && extract_side(project, side, settings, stop);
+    if (all.stopped || (!a.side.empty() && side_from(a.side) != side)) continue;
+    const Outcome one = extract_side(project, side, settings, stop);
+    all.stopped = one.stopped;
+    if (!one.cut_off.empty()) all.cut_off += (all.cut_off.empty() ? "" : "; ") + one.cut_off;
   }
-  std::printf(complete ? "next: diptych train %s\n" : "go on with: diptych extract %s\n",
+  std::printf(all.stopped ? "go on with: diptych extract %s\n" : "next: diptych train %s\n",
               a.project.c_str());
+  if (!all.cut_off.empty()) {
+    throw InputError(a.project, all.cut_off + "; the faces up to there are stored",
+                     "Copy the video again and make the project anew, or go on with these faces");
+  }
   return kExitOk;
 }
 

@@ -1,5 +1,7 @@
 // diptych merge: puts the trained face into the dst video.
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <memory>
 
@@ -48,6 +50,19 @@ MergeOptions merge_options(const Settings& s) {
   return o;
 }
 
+// Before minutes of work, and by the name that was given.
+void refuse_other_kinds(const fs::path& output) {
+  std::string extension = output.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const bool known = extension == ".mp4" || extension == ".mov" || extension == ".m4v" ||
+                     extension == ".mkv" || extension.empty();
+  if (known) return;
+  throw InputError(
+      output.string(), "has no extension of a video that can be written",
+      "Use .mp4, .mov, .m4v or .mkv, or a name without a dot for a folder of pictures");
+}
+
 void refuse_overwriting(const fs::path& output, const Project& project, bool force) {
   std::error_code error;
   for (const Side side : kSides) {
@@ -83,6 +98,7 @@ int merge(const MergeArguments& a) {
   const Project project = Project::open(a.project);
   const Settings settings = a.flags->resolve(project.settings());
   const fs::path path = a.output.empty() ? project.out("result.mp4") : fs::path(a.output);
+  refuse_other_kinds(path);
   refuse_overwriting(path, project, a.force);
   const MergeOptions options = merge_options(settings);
   const Faceset faces = open_faceset_to_read(project.faces(Side::kDst));
@@ -110,6 +126,11 @@ int merge(const MergeArguments& a) {
   if (done.merged == 0 && !done.stopped) {
     std::printf("no frame has a face in %s; see: diptych faces list %s --side dst\n",
                 project.faces(Side::kDst).c_str(), a.project.c_str());
+  }
+  if (const std::optional<std::string> cut_off = source->cut_off()) {
+    throw InputError(project.source(Side::kDst).string(),
+                     *cut_off + ", and so is the result " + done.path.string(),
+                     "Copy the video again, or keep the result as it is");
   }
   return kExitOk;
 }

@@ -27,7 +27,7 @@ FaceType checkpoint_face_type(const Safetensors& checkpoint, FaceType fallback) 
   try {
     return face_type_from(name);
   } catch (const Error& e) {
-    throw InputError(checkpoint.path(), e.what(), "Use the checkpoint before it (PATH.prev)");
+    throw InputError(checkpoint.path(), e.what(), damaged_file_remedy(checkpoint.path()));
   }
 }
 

@@ -122,8 +122,7 @@ struct Safetensors::Mapping {
     }
     ::close(fd);
     if (!regular || info.st_size == 0) {
-      throw InputError(path, "is empty or not a regular file",
-                       "Use the previous checkpoint (PATH.prev)");
+      throw InputError(path, "is empty or not a regular file", damaged_file_remedy(path));
     }
     if (p == MAP_FAILED)
       throw InputError(path, str("cannot be read: ", std::strerror(errno)), "Check the disk");
@@ -137,6 +136,12 @@ struct Safetensors::Mapping {
   Mapping& operator=(const Mapping&) = delete;
 };
 
+std::string damaged_file_remedy(const std::string& path) {
+  const std::string previous = path + ".prev";
+  return ::access(previous.c_str(), F_OK) == 0 ? "Copy the save before it over it: " + previous
+                                               : "Put back a backup of it";
+}
+
 Safetensors::Safetensors() = default;
 Safetensors::~Safetensors() = default;
 Safetensors::Safetensors(Safetensors&&) noexcept = default;
@@ -147,8 +152,7 @@ uint64_t Safetensors::file_bytes() const {
 }
 
 Safetensors Safetensors::open(const std::string& path) {
-  static const char* const kRemedy =
-      "The file is damaged: use the previous one (PATH.prev) or a backup";
+  const std::string remedy = "The file is damaged. " + damaged_file_remedy(path);
   Safetensors file;
   file.path_ = path;
   file.mapping_ = std::make_unique<Mapping>(path);
@@ -157,13 +161,13 @@ Safetensors Safetensors::open(const std::string& path) {
   uint64_t header_size = 0;
   if (size >= 8) std::memcpy(&header_size, bytes, 8);
   if (size < 8 || header_size > std::min<uint64_t>(size - 8, kMaxHeader)) {
-    throw InputError(path, "is not a safetensors file or was cut off in its header", kRemedy);
+    throw InputError(path, "is not a safetensors file or was cut off in its header", remedy);
   }
   const std::string header(reinterpret_cast<const char*>(bytes + 8), header_size);
   try {
     parse_safetensors_header(header, file.entries_, file.metadata_);
   } catch (const Error& e) {
-    throw InputError(path, e.what(), kRemedy);
+    throw InputError(path, e.what(), remedy);
   }
   file.data_offset_ = 8 + header_size;
   const uint64_t data_size = size - file.data_offset_;
@@ -171,15 +175,15 @@ Safetensors Safetensors::open(const std::string& path) {
   for (const auto& [name, entry] : file.entries_) {
     const uint64_t wanted = static_cast<uint64_t>(entry.shape.numel()) * size_of(entry.dtype);
     if (entry.end > data_size || entry.begin > entry.end || entry.end - entry.begin != wanted) {
-      throw InputError(path, "was cut off or tensor " + name + " has wrong offsets", kRemedy);
+      throw InputError(path, "was cut off or tensor " + name + " has wrong offsets", remedy);
     }
     covered += wanted;
   }
-  if (covered != data_size) throw InputError(path, "has a data section of the wrong size", kRemedy);
+  if (covered != data_size) throw InputError(path, "has a data section of the wrong size", remedy);
   const auto writer = file.metadata_.find("writer");
   const auto it = file.metadata_.find("checksum");
   if (it == file.metadata_.end() && writer != file.metadata_.end() && writer->second == kWriter) {
-    throw InputError(path, "has lost its checksum", kRemedy);
+    throw InputError(path, "has lost its checksum", remedy);
   }
   if (it != file.metadata_.end()) {
     Xxh64 hash;
@@ -187,7 +191,7 @@ Safetensors Safetensors::open(const std::string& path) {
     hash.update(text.data(), text.size());
     hash.update(bytes + file.data_offset_, data_size);
     if (checksum_text(hash.digest()) != it->second) {
-      throw InputError(path, "does not match its checksum: a byte was changed", kRemedy);
+      throw InputError(path, "does not match its checksum: a byte was changed", remedy);
     }
   }
   return file;

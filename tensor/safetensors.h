@@ -29,6 +29,9 @@ void save_safetensors(const std::string& path,
                       const std::vector<NamedView>& tensors,
                       const Metadata& metadata);
 
+// What to do about a file at `path` that cannot be used: the one kept beside it, when there is one.
+std::string damaged_file_remedy(const std::string& path);
+
 // A file that was read and checked. Tensors are copied out on request.
 class Safetensors {
  public:

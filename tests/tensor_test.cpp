@@ -170,6 +170,25 @@ TEST_F(SafetensorsTest, ThePreviousFileIsKept) {
   EXPECT_FALSE(fs::exists(path + ".tmp"));
 }
 
+TEST_F(SafetensorsTest, ADamagedFileNamesTheOneKeptBesideIt) {
+  const std::string path = folder_.file("x.safetensors");
+  const auto message = [&] {
+    write_all(path, "garbage");
+    try {
+      Safetensors::open(path);
+    } catch (const InputError& e) {
+      return std::string(e.what());
+    }
+    return std::string("no error");
+  };
+  save(path, 1);
+  EXPECT_EQ(message().find(".prev"), std::string::npos) << message();
+  fs::remove(path);
+  save(path, 1);
+  save(path, 2);
+  EXPECT_NE(message().find(path + ".prev"), std::string::npos) << message();
+}
+
 TEST_F(SafetensorsTest, AFailedSaveLeavesTheOldFile) {
   const std::string path = folder_.file("x.safetensors");
   save(path, 1);

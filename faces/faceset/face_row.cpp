@@ -32,6 +32,7 @@ void copy_exactly(const std::vector<uint8_t>& bytes, T* target, const std::strin
 
 Face read_face(const Statement& row, const std::string& path) {
   Face face;
+  face.faceset = path;
   face.id = row.integer(0);
   try {
     face.state = row.integer(1) == 0 ? FaceState::kActive : FaceState::kTrash;

@@ -38,6 +38,7 @@ struct Face {
   double eyebrow_factor = 1.0;  // eyebrow expansion of the hull mask
   std::vector<uint8_t> mask;    // encoded grey PNG, empty: use the hull of the landmarks
   std::string extra;            // JSON kept from another tool's metadata, empty if none
+  std::string faceset;          // file it was read from, for messages; not stored
 };
 
 struct FrameRecord {

@@ -240,7 +240,13 @@ MergeSummary VideoMerge::run() {
   const auto start = Clock::now();
   Frame first;
   if (output_.from > -1e8) dst_.seek_pts(dst_.pts_of(output_.from));
-  if (!dst_.read(first) || !(first.seconds < output_.to)) {
+  // Whatever time behind the end is sought, the last frame is on show.
+  const auto behind_the_end = [&] {
+    const double shown = static_cast<double>(first.duration) * dst_.info().time_base.value();
+    return output_.from >= first.seconds + shown && output_.from > first.seconds &&
+           first.pts == dst_.frame_pts().back();
+  };
+  if (!dst_.read(first) || !(first.seconds < output_.to) || behind_the_end()) {
     throw InputError(dst_.info().path.string(), "has no frame in the part to merge",
                      "Check the file and the times given");
   }

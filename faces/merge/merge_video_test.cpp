@@ -202,6 +202,12 @@ TEST_F(MergeVideo, APartOfTheVideoStartsAtZero) {
   EXPECT_EQ(out[0].pts, 0);
 }
 
+TEST_F(MergeVideo, APartBehindTheEndIsRefused) {
+  output_.from = 100;
+  EXPECT_THROW(merge(), InputError);
+  EXPECT_FALSE(fs::exists(output_.path));
+}
+
 bool is_labelled(const fs::path& file) {
   const std::optional<Label> label = read_label(file);
   return label && label->is_synthetic();

@@ -249,7 +249,9 @@ TEST(PrepareFace, WithoutAPictureIsRefused) {
 TEST(PrepareFace, ADamagedPictureIsRefused) {
   Face face = test_face(1);
   face.image.resize(face.image.size() / 2);
-  expect_refused(face, "");
+  expect_refused(face, "is damaged");
+  face.faceset = "a/src.faces";
+  expect_refused(face, "Put it into the trash: diptych faces trash a/src.faces 1");
 }
 
 TEST(PrepareFace, ASmallerFaceTypeIsRefused) {

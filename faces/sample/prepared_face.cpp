@@ -26,13 +26,31 @@ struct Stored {
   cv::Mat eyes_mouth;  // CV_32FC1 [0,1], empty when not asked
 };
 
+std::string trash_remedy(const Face& face) {
+  return face.faceset.empty() ? "Move the face to the trash or extract it again"
+                              : str("Put it into the trash: diptych faces trash ", face.faceset,
+                                    " ", face.id, "; or extract again");
+}
+
+cv::Mat decode_blob(const Face& face,
+                    const std::vector<uint8_t>& bytes,
+                    const char* what,
+                    ImageMode mode) {
+  try {
+    return decode_image(bytes, what, mode);
+  } catch (const InputError&) {
+    throw InputError(describe(face), str("its ", what, " is damaged: it cannot be decoded"),
+                     trash_remedy(face));
+  }
+}
+
 cv::Mat decode_picture(const Face& face) {
   const std::string name = describe(face);
   if (face.image.empty()) {
     throw InputError(name, "the faceset holds no picture of it",
                      "Load the faces with their pictures, or extract them again");
   }
-  cv::Mat picture = decode_image(face.image, name);
+  cv::Mat picture = decode_blob(face, face.image, "picture", ImageMode::kBgr);
   if (picture.cols != picture.rows || picture.cols < kSmallestPicture) {
     throw InputError(name,
                      str("the picture has ", picture.cols, "x", picture.rows,
@@ -53,7 +71,7 @@ void check_type(const Face& face, FaceType wanted) {
 
 cv::Mat decode_mask(const Face& face, int size, bool parity_dfl) {
   if (face.mask.empty()) return hull_mask(face.landmarks, {size, size}, face.eyebrow_factor);
-  cv::Mat mask = decode_image(face.mask, "mask of " + describe(face), ImageMode::kGrey);
+  cv::Mat mask = decode_blob(face, face.mask, "mask", ImageMode::kGrey);
   mask.convertTo(mask, CV_32FC1, 1.0 / 255);
   if (mask.cols != size || mask.rows != size) {
     const int shrinking = mask.cols > size ? cv::INTER_AREA : cv::INTER_LINEAR;
@@ -71,7 +89,7 @@ auto naming_the_face(const Face& face, const Prepare& prepare) {
   } catch (const InputError&) {
     throw;
   } catch (const std::exception& e) {
-    throw InputError(describe(face), e.what(), "Move the face to the trash or extract it again");
+    throw InputError(describe(face), e.what(), trash_remedy(face));
   }
 }
 
@@ -160,7 +178,8 @@ cv::Mat cut_parity(const Face& face,
 }  // namespace
 
 std::string describe(const Face& face) {
-  return str("face ", face.id, face.source_name.empty() ? "" : " (" + face.source_name + ")");
+  return str(face.faceset, face.faceset.empty() ? "" : ": ", "face ", face.id,
+             face.source_name.empty() ? "" : " (" + face.source_name + ")");
 }
 
 PreparedFace prepare_face(const Face& face, const PrepareOptions& options) {

@@ -54,7 +54,7 @@ Encoder::Encoder(const std::filesystem::path& file,
   const AVCodec* codec = avcodec_find_encoder_by_name(name);
   if (codec == nullptr) {
     throw InputError(file.string(), std::string("this FFmpeg has no encoder ") + name,
-                     "Install an FFmpeg built with x264, or use FFV1 in an .mkv file");
+                     "Install an FFmpeg with it, or write a folder of pictures instead of a video");
   }
   context_.reset(avcodec_alloc_context3(codec));
   DIPTYCH_CHECK(context_ != nullptr, "video: out of memory");

@@ -65,6 +65,10 @@ class FrameSource {
   // Time stamps of all frames, ascending. A video is scanned once (without decoding) on first use.
   virtual const std::vector<int64_t>& frame_pts() = 0;
 
+  // Set when read() came to an end before the one that the file announces: what and where, for a
+  // message.
+  virtual std::optional<std::string> cut_off() const { return std::nullopt; }
+
   bool read_at_pts(int64_t pts, Frame& frame);
   bool read_at(double seconds, Frame& frame);
   // Error when index is not in [0, frame_pts().size()).

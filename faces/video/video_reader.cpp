@@ -309,6 +309,11 @@ const std::vector<int64_t>& VideoReader::frame_pts() {
   return impl_->stamps();
 }
 
+std::optional<std::string> VideoReader::cut_off() const {
+  if (!impl_->damage || !impl_->damage->cut_off) return std::nullopt;
+  return str("is cut off near frame ", impl_->next_index, " (", impl_->last_end, " s)");
+}
+
 const std::optional<Damage>& VideoReader::damage() const {
   return impl_->damage;
 }

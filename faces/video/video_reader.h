@@ -32,6 +32,7 @@ class VideoReader : public FrameSource {
   // Decodes from the key frame before, or goes on from here when the frame is close ahead.
   void seek_pts(int64_t pts) override;
   const std::vector<int64_t>& frame_pts() override;
+  std::optional<std::string> cut_off() const override;
 
   const std::optional<Damage>& damage() const;
 

@@ -78,7 +78,7 @@ int64_t number_of(const Safetensors& file, const std::string& key) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
     throw InputError(file.path(), "entry " + key + " is not a number: " + text,
-                     "Use the previous checkpoint (PATH.prev)");
+                     damaged_file_remedy(file.path()));
   }
   return value;
 }
@@ -101,7 +101,7 @@ int int_of(const Safetensors& file, const std::string& key) {
   const int64_t value = number_of(file, key);
   if (value < 0 || value > 1 << 20) {
     throw InputError(file.path(), str("entry ", key, " = ", value, " is out of range"),
-                     "Use the previous checkpoint (PATH.prev)");
+                     damaged_file_remedy(file.path()));
   }
   return static_cast<int>(value);
 }
@@ -211,7 +211,7 @@ SaehdConfig read_saehd_config(const Safetensors& file) {
   } catch (const InputError&) {
     throw;
   } catch (const Error& e) {
-    throw InputError(file.path(), e.what(), "Use the previous checkpoint (PATH.prev)");
+    throw InputError(file.path(), e.what(), damaged_file_remedy(file.path()));
   }
   config.resolution = int_of(file, "resolution");
   config.ae_dims = int_of(file, "ae_dims");
@@ -257,7 +257,7 @@ Metadata SaehdTrainer::load(const std::string& path) {
   const bool same_optimizer = text_of(file, "optimizer") == name_of(options_.optimizer.kind);
   if (same_optimizer && !holds_moments(file, *arena_, *optimizer_)) {
     throw InputError(path, "a moment of the optimizer is missing or has the wrong shape",
-                     "Use the previous checkpoint (PATH.prev)");
+                     damaged_file_remedy(path));
   }
   const int64_t iteration = number_of(file, "iteration");
   read_weights(file, *arena_);
