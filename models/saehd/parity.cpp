@@ -1,4 +1,12 @@
 // The quirks as data.
+//
+// Some accidents of the original are not here because no run has to be compared by them; they only
+// lose work, and are never repeated: option t at a resolution that is no multiple of 32, and patch
+// sizes whose layers do not fit the resolution, fail while the network is built (refused, with the
+// nearest value that works); values out of range are moved without a word (refused); a model of
+// iteration 0 is taken for a new one at the next start, also after pretraining (the checkpoint is
+// read); the end of pretraining is judged against options of another model (the checkpoint says
+// whether it was pretrained).
 // SPDX-License-Identifier: MIT
 #include "models/saehd/parity.h"
 
