@@ -230,6 +230,7 @@ void Graph::abandon(CudaStream) {
 }
 
 void Graph::launch(CudaStream) {
+  const Open open;  // once: no host code runs between its launches, and opening pages takes time
   for (const auto& run : recording_->list) run();
 }
 
