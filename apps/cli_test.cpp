@@ -261,6 +261,26 @@ TEST_F(Cli, ImportOfADamagedListChangesNothing) {
   EXPECT_FALSE(fs::exists(folder / "b.faces"));
 }
 
+TEST_F(Cli, ImportOfAListWithWrongTypesIsRefused) {
+  fs::create_directories(folder / "out");
+  const std::string frame = "{\"frame\":1,\"seconds\":0,\"height\":2,\"note\":\"\",\"width\":";
+  const std::string head = "{\"format\":\"diptych-faces\",\"version\":1,\"faces\":[],\"frames\":[";
+  const std::pair<std::string, std::string> lists[] = {
+      {"{\"format\":1}", "is not a list of faces"},
+      {"[1]", "is not a list of faces"},
+      {"{\"format\":\"diptych-faces\",\"version\":\"1\"}", "another version than 1"},
+      {"{\"format\":\"diptych-faces\",\"version\":2}", "Update diptych"},
+      {head + frame + "1e300}]}", "frame 1 of the list: expected a whole number"},
+      {head + frame + "-3}]}", "is no width or height"},
+      {head + frame + "18446744073709551615}]}", "is too large"}};
+  for (const auto& [text, cause] : lists) {
+    std::ofstream(folder / "out" / "faces.json") << text;
+    expect_user_error({"faces", "import", path("b.faces"), "--from", path("out")},
+                      {"faces.json", cause});
+    EXPECT_FALSE(fs::exists(folder / "b.faces"));
+  }
+}
+
 TEST_F(Cli, InfoDescribesFilesAsJson) {
   make_project(folder / "p");
   ASSERT_EQ(run({"train", path("p"), "--iters", "1"}).exit_code, 0);

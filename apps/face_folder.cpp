@@ -65,6 +65,20 @@ double finite(const json& value) {
   return number;
 }
 
+// A number such as 1e300 must not become an index by a cast.
+int64_t whole(const json& value) {
+  if (!value.is_number_integer()) throw Error("expected a whole number, found " + value.dump());
+  if (value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX)
+    throw Error(str(value.get<uint64_t>(), " is too large"));
+  return value.get<int64_t>();
+}
+
+int pixels_from(const json& value) {
+  const int64_t side = whole(value);
+  if (side < 0 || side > 1 << 20) throw Error(str(side, " is no width or height"));
+  return static_cast<int>(side);
+}
+
 template <size_t N>
 std::array<double, N> numbers(const json& list) {
   if (!list.is_array() || list.size() != N) throw Error(str("expected ", N, " numbers"));
@@ -104,7 +118,7 @@ Face face_from(const json& j, const fs::path& folder) {
     f.mask = encode_png(decode_image(read_inside(folder, mask), mask, ImageMode::kGrey));
   f.state = j.at("state") == "trash" ? FaceState::kTrash : FaceState::kActive;
   f.type = face_type_from(j.at("type").get<std::string>());
-  f.frame_index = j.at("frame").get<int64_t>();
+  f.frame_index = whole(j.at("frame"));
   f.frame_seconds = finite(j.at("seconds"));
   f.source_name = j.at("source").get<std::string>();
   const auto box = numbers<4>(j.at("box"));
@@ -127,9 +141,9 @@ json parse_list(const fs::path& file) {
   const std::vector<uint8_t> bytes = read_file(file);
   const json list = json::parse(bytes.begin(), bytes.end(), nullptr, false);
   const std::string remedy = "Give a folder that diptych faces export wrote";
-  if (list.is_discarded() || !list.is_object() || list.value("format", "") != kFormat)
-    throw InputError(file.string(), "is not a list of faces", remedy);
-  if (list.value("version", 0) != kVersion)
+  const bool ours = list.is_object() && list.contains("format") && list["format"] == kFormat;
+  if (!ours) throw InputError(file.string(), "is not a list of faces", remedy);
+  if (!list.contains("version") || list["version"] != kVersion)
     throw InputError(file.string(), "has another version than 1", "Update diptych");
   if (!list.contains("frames") || !list["frames"].is_array() || !list.contains("faces") ||
       !list["faces"].is_array()) {
@@ -195,11 +209,11 @@ ImportResult import_faces(Faceset& faces, const fs::path& folder, const FolderAd
   try {
     for (const json& j : list["frames"]) {
       ++number;
-      const auto index = j.at("frame").get<int64_t>();
+      const auto index = whole(j.at("frame"));
       frames[index] = {index,
                        finite(j.at("seconds")),
-                       j.at("width").get<int>(),
-                       j.at("height").get<int>(),
+                       pixels_from(j.at("width")),
+                       pixels_from(j.at("height")),
                        0,
                        j.at("note").get<std::string>()};
     }

@@ -149,5 +149,56 @@ TEST(Kill, ImportingFacesLeavesAWholeFaceset) {
   }
 }
 
+// Weights, settings and history change together, or not at all: train goes on from either.
+TEST(Kill, ImportingAModelLeavesTheOldOneOrTheNew) {
+  const TestFolder folder;
+  const Project source = make_project(folder / "s", 2), project = make_project(folder / "p", 2);
+  std::vector<std::string> words = training(source);
+  words.insert(words.end(), {"--iters", "2"});
+  ASSERT_EQ(run_program(words, folder.path()).exit_code, 0);
+  words = training(project);
+  words.insert(words.end(), {"--iters", "1"});
+  ASSERT_EQ(run_program(words, folder.path()).exit_code, 0);
+  const std::string model = (folder / "m").string();
+  ASSERT_EQ(
+      run_program({"model", "export", source.dir().string(), "-o", model}, folder.path()).exit_code,
+      0);
+  Rng rng(14, 0, 0);
+  for (int kill = 0; kill < kills(); ++kill) {
+    kill_in({"model", "import", project.dir().string(), model, "--force"}, folder.path(), {},
+            static_cast<uint64_t>(rng.below(200)));
+    const int64_t now = iteration_of(project.checkpoint());
+    EXPECT_TRUE(now == 1 || now == 2) << now;
+    EXPECT_NO_THROW(Project::open(project.dir()));
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_EQ(run_program(words, folder.path()).exit_code, 0);
+}
+
+TEST(Kill, ABranchIsThereWholeOrNotAtAll) {
+  const TestFolder folder;
+  const Project project = make_project(folder / "p", 30);
+  std::vector<std::string> words = training(project);
+  words.insert(words.end(), {"--iters", "1"});
+  ASSERT_EQ(run_program(words, folder.path()).exit_code, 0);
+  const fs::path other = folder / "other";
+  const std::vector<std::string> branch = {"timeline", "branch", project.dir().string(), "1",
+                                           other.string()};
+  Rng rng(15, 0, 0);
+  for (int kill = 0; kill < kills(); ++kill) {
+    kill_in(branch, folder.path(), {}, static_cast<uint64_t>(rng.below(60)));
+    if (fs::exists(other)) {
+      const Project made = Project::open(other);
+      EXPECT_EQ(iteration_of(made.checkpoint()), 1);
+      for (const Side side : kSides)
+        EXPECT_TRUE(open_faceset_to_read(made.faces(side)).check().empty());
+      fs::remove_all(other);
+    }
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_EQ(run_program(branch, folder.path()).exit_code, 0);
+  EXPECT_FALSE(fs::exists(other.string() + ".branching"));
+}
+
 }  // namespace
 }  // namespace diptych

@@ -3,10 +3,13 @@
 #include "apps/model_transfer.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <list>
 
 #include "apps/metrics.h"
+#include "apps/model_letters.h"
+#include "apps/project_lock.h"
 #include "apps/train_data.h"
 #include "apps/train_from.h"
 #include "faces/image/file_io.h"
@@ -19,6 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr size_t kTriedFaces = 4;         // of a side
 constexpr size_t kPlottedLosses = 20000;  // of a longer history every so many are kept
 
 std::string network_text(const SaehdConfig& c) {
@@ -76,6 +80,29 @@ std::vector<uint8_t> export_bytes(const Safetensors& checkpoint, const std::stri
   return dfl_weight_file(checkpoint, fs::path(file).stem().string());
 }
 
+// Empty when the letters fit, or when there are no faces yet to try them on.
+std::string doubt_about(const Project& project, const Settings& settings) {
+  const FaceType type = face_type_from(settings.word("train.face_type"));
+  const PrepareOptions prepare{static_cast<int>(settings.integer("train.resolution")), type, false};
+  std::array<std::vector<Face>, 2> faces;
+  std::error_code error;
+  for (const Side side : kSides) {
+    if (!fs::exists(project.faces(side), error)) return {};
+    try {
+      std::vector<Face> all = load_faces(project.faces(side), type);
+      const size_t n = std::min(kTriedFaces, all.size());
+      for (size_t i = 0; i < n; ++i)
+        faces[static_cast<size_t>(side)].push_back(all[i * all.size() / n]);
+    } catch (const InputError&) {  // empty, or of too small a face type: training will say so
+      return {};
+    }
+  }
+  Stream stream(Engine::kCpu, static_cast<int>(settings.integer("train.threads")));
+  const StreamGuard guard(stream);
+  const Safetensors checkpoint = Safetensors::open(project.checkpoint().string());
+  return doubt_of_letters(try_letters(checkpoint, Holdout(faces[0], faces[1], prepare)));
+}
+
 }  // namespace
 
 ModelImport import_dfl_model(const Project& project, const ModelTransfer& transfer) {
@@ -92,6 +119,7 @@ ModelImport import_dfl_model(const Project& project, const ModelTransfer& transf
   const Settings settings = with_dfl_options(project.settings(), model, keys, result.notes);
   settings.validate(model.file("data.dat").string());
   project.make_folders("main");
+  const ProjectLock lock(project);
   SaehdTrainer trainer(train_options(settings));
   const DflLoadReport report = load_dfl_weights(model, trainer);
   result.notes.insert(result.notes.end(), report.notes.begin(), report.notes.end());
@@ -108,6 +136,8 @@ ModelImport import_dfl_model(const Project& project, const ModelTransfer& transf
   result.weights = report.weights;
   result.moments = report.moments;
   result.network = network_text(model.network);
+  const std::string doubt = doubt_about(project, settings);
+  if (!doubt.empty()) result.notes.push_back(doubt);
   return result;
 }
 

@@ -158,6 +158,13 @@ Project Project::open(const fs::path& given) {
   }
   const fs::path file = project.toml();
   const toml::table root = parse(file);
+  // First: a newer program may have sections and keys that this one does not know.
+  const auto format = root["format"].value_exact<int64_t>();
+  if (!format) throw bad_toml(file, "has no entry format");
+  if (*format != 1) {
+    throw InputError(file.string(), str("has format ", *format, ", this program reads format 1"),
+                     "Update diptych");
+  }
   const std::vector<std::string> sections = {"format", "src", "dst", "extract", "train", "merge"};
   for (const auto& [key, node] : root) {
     const std::string name{std::string_view(key)};
@@ -165,12 +172,6 @@ Project Project::open(const fs::path& given) {
     const std::string nearest = nearest_word(name, sections);
     throw bad_toml(file, str("has an unknown section ", name, " (", place(node.source()), ")",
                              nearest.empty() ? "" : ", did you mean " + nearest + "?"));
-  }
-  const auto format = root["format"].value_exact<int64_t>();
-  if (!format) throw bad_toml(file, "has no entry format");
-  if (*format != 1) {
-    throw InputError(file.string(), str("has format ", *format, ", this program reads format 1"),
-                     "Update diptych");
   }
   for (const Side side : kSides)
     project.sources_[static_cast<size_t>(side)] = read_source(file, root, side);

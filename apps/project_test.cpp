@@ -189,6 +189,15 @@ TEST_F(ProjectTest, NewerFormatAsksForAnUpdate) {
   EXPECT_NE(error_after("format = 1", "format = 2").find("Update diptych"), std::string::npos);
 }
 
+TEST_F(ProjectTest, NewerFormatWithKeysOfItsOwnAsksForAnUpdateToo) {
+  Project::create(plan);
+  const std::string before = toml();
+  const std::string error = error_after("format = 1", "format = 2\ncloud = true");
+  EXPECT_NE(error.find("has format 2, this program reads format 1"), std::string::npos) << error;
+  EXPECT_NE(error.find("Update diptych"), std::string::npos) << error;
+  EXPECT_EQ(toml().size(), before.size() + std::string("\ncloud = true").size());
+}
+
 TEST_F(ProjectTest, MissingProjectTellsHowToMakeOne) {
   try {
     Project::open(folder / "nothing");

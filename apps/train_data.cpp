@@ -160,6 +160,7 @@ Metadata remembered_settings(const Settings& settings) {
 }
 
 void check_fixed_settings(const Safetensors& checkpoint, const Settings& settings) {
+  read_saehd_config(checkpoint);  // a newer program's file is called that, not a wrong setting
   for (const SettingKey& key : setting_keys()) {
     if (!key.fixed) continue;
     const auto it = checkpoint.metadata().find("setting." + std::string(key.name));

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "tensor/safetensors_header.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace diptych {
@@ -158,11 +159,12 @@ class Reader {
 Shape to_shape(const std::vector<uint64_t>& sizes, const std::string& name) {
   DIPTYCH_CHECK(sizes.size() <= Shape::kMaxRank, "header: tensor ", name, " has rank ",
                 sizes.size());
-  int64_t numel = 1;
-  for (uint64_t size : sizes) {
-    DIPTYCH_CHECK(size < (uint64_t{1} << 40), "header: tensor ", name, " has size ", size);
-    numel *= static_cast<int64_t>(size);
-    DIPTYCH_CHECK(numel < (int64_t{1} << 44), "header: tensor ", name, " is too large");
+  // A size of 0 does not make up for the others: products of some of them are taken too.
+  constexpr uint64_t kMost = uint64_t{1} << 44;
+  uint64_t product = 1;
+  for (const uint64_t size : sizes) {
+    DIPTYCH_CHECK(size < kMost / product, "header: tensor ", name, " is too large");
+    product *= std::max<uint64_t>(size, 1);
   }
   const auto at = [&](size_t i) { return static_cast<int64_t>(sizes[i]); };
   switch (sizes.size()) {

@@ -277,6 +277,38 @@ TEST(Adversarial, SameBitsFromTheSameSeed) {
   EXPECT_EQ(weights(a), weights(b));
 }
 
+// Everything that pulls at the generator at once, with the dropout of updates: it neither breaks
+// nor forgets what it is for, and neither discriminator runs away.
+TEST(Adversarial, TwentyStepsOfEverythingStayWell) {
+  for (const char* archi : {"df-ud", "liae"}) {
+    SCOPED_TRACE(archi);
+    SaehdTrainOptions options = tiny(archi);
+    const bool df = !options.network.liae;
+    options.adversarial = {.gan_power = 0.5f, .gan_dims = 4, .true_face_power = df ? 0.1f : 0.0f};
+    options.style = {.face = 10, .background = 10};
+    options.optimizer.lr_dropout = true;
+    options.optimizer.learning_rate = 5e-4f;
+    SaehdTrainer trainer(options);
+    const SaehdStep first = train(trainer, 1);
+    const GoldenBatch batch(1, 64, true);
+    SaehdStep last;
+    for (int i = 1; i < 20; ++i) {
+      last = trainer.step(batch.src(), batch.dst());
+      EXPECT_EQ(last.health.non_finite, 0) << i;
+      EXPECT_LT(last.health.src.saturated, 0.5) << i;
+      EXPECT_LT(last.health.dst.saturated, 0.5) << i;
+      // Two maps of log 2 each for a discriminator that knows nothing.
+      EXPECT_LT(last.gan_discriminator[0], 4) << i;
+      EXPECT_LT(last.gan[0], 8) << i;
+      if (df) {
+        EXPECT_LT(last.true_face_discriminator[0], 2) << i;
+      }
+    }
+    EXPECT_LT(last.src_loss[0], first.src_loss[0]);
+    EXPECT_LT(last.dst_loss[0], first.dst_loss[0]);
+  }
+}
+
 TEST_F(Checkpoint, ResumesAllNetworksToTheBit) {
   SaehdTrainer whole(adversarial());
   train(whole, 2);

@@ -210,6 +210,26 @@ TEST_F(SafetensorsTest, AFullDiskIsReportedWithARemedy) {
   }
 }
 
+TEST_F(SafetensorsTest, SizesWhoseProductOverflowsAreRefused) {
+  // 2^39 * 2^25 is 2^64: nothing at all, in 64 bits.
+  for (const char* shape :
+       {"549755813888,33554432", "549755813888,549755813888,0", "0,549755813888,549755813888"}) {
+    const std::string path = folder_.file("x.safetensors");
+    const std::string header =
+        str("{\"a\":{\"dtype\":\"F32\",\"shape\":[", shape, "],\"data_offsets\":[0,0]}}");
+    const uint64_t size = header.size();
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(&size), 8)
+        .write(header.data(), static_cast<std::streamsize>(size));
+    try {
+      Safetensors::open(path);
+      FAIL() << "no error for " << shape;
+    } catch (const InputError& e) {
+      EXPECT_NE(std::string(e.what()).find("tensor a is too large"), std::string::npos) << e.what();
+    }
+  }
+}
+
 TEST_F(SafetensorsTest, ReadingAnotherShapeNamesBoth) {
   const std::string path = folder_.file("x.safetensors");
   save(path, 1);

@@ -226,5 +226,47 @@ TEST_F(FacesetDamage, AKilledWriterLeavesWholeFrames) {
   }
 }
 
+// A child has half of its changes in the file when it is killed. The file alone is then broken; its
+// journal has what was there.
+TEST_F(FacesetDamage, ACopyTakesBackWhatAKilledWriterLeft) {
+  fill(6, 128);
+  const std::vector<uint8_t> image = Faceset::open(path(), true).load(1).image;
+  int reports[2];
+  ASSERT_EQ(pipe(reports), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    sqlite3* db = nullptr;
+    sqlite3_open(path().c_str(), &db);
+    sqlite3_exec(db,
+                 "PRAGMA cache_size = 2; BEGIN;"
+                 "UPDATE pictures SET image = zeroblob(length(image))",
+                 nullptr, nullptr, nullptr);
+    if (::write(reports[1], "x", 1) == 1) pause();
+    _exit(0);
+  }
+  close(reports[1]);
+  char byte = 0;
+  ASSERT_EQ(read(reports[0], &byte, 1), 1);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  close(reports[0]);
+  ASSERT_TRUE(fs::exists(path() + "-journal"));
+  const std::string copy = (folder_ / "copy.faces").string();
+  Faceset::open(path()).copy_to(copy);
+  const Faceset faces = Faceset::open(copy, true);
+  EXPECT_EQ(faces.check(), std::vector<std::string>{});
+  EXPECT_EQ(faces.load(1).image, image);
+  EXPECT_EQ(faces.count(), 6);
+}
+
+TEST_F(FacesetDamage, ACopyReplacesNothing) {
+  fill(2);
+  const std::string copy = (folder_ / "copy.faces").string();
+  const Faceset faces = Faceset::open(path());
+  faces.copy_to(copy);
+  EXPECT_THROW(faces.copy_to(copy), Error);
+  EXPECT_EQ(Faceset::open(copy).count(), 2);
+}
+
 }  // namespace
 }  // namespace diptych
