@@ -1,5 +1,9 @@
 // Edits of a faceset: states, masks, their journal, statistics and small values.
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
+
+#include "faces/faceset/face_loss.h"
 #include "faces/faceset/faceset_impl.h"
 #include "kernels/common/check.h"
 
@@ -100,6 +104,13 @@ bool Faceset::undo() {
   return true;
 }
 
+FaceLoss with_sightings(const FaceLoss& known, int64_t seen, double mean_loss) {
+  const auto fresh = static_cast<double>(seen);
+  const auto old =
+      static_cast<double>(std::min(known.count, std::max<int64_t>(0, kLossMemory - seen)));
+  return {known.id, known.count + seen, (old * known.mean + fresh * mean_loss) / (old + fresh)};
+}
+
 void Faceset::add_loss(int64_t id, int64_t count, double mean_loss) {
   if (count <= 0) return;
   {
@@ -114,12 +125,18 @@ void Faceset::add_loss(int64_t id, int64_t count, double mean_loss) {
 void Faceset::add_losses(const std::vector<FaceLoss>& losses) {
   const std::lock_guard lock(impl_->mutex);
   Transaction transaction(impl_->db);
-  Statement update(impl_->db,
-                   "UPDATE faces SET loss_mean = (loss_count * loss_mean + ?1 * ?2) / "
-                   "(loss_count + ?1), loss_count = loss_count + ?1 WHERE id = ?3");
+  Statement select(impl_->db, "SELECT loss_count, loss_mean FROM faces WHERE id = ?");
+  Statement update(impl_->db, "UPDATE faces SET loss_count = ?, loss_mean = ? WHERE id = ?");
   for (const FaceLoss& loss : losses) {
-    if (loss.count <= 0 || !(loss.mean == loss.mean)) continue;  // a NaN would stay for ever
-    update.bind(loss.count).bind(loss.mean).bind(loss.id).run();
+    if (loss.count <= 0 || !std::isfinite(loss.mean)) continue;  // a NaN would stay for ever
+    if (!select.bind(loss.id).step()) {
+      select.reset();
+      continue;
+    }
+    const FaceLoss known{loss.id, select.integer(0), select.real(1)};
+    select.reset();
+    const FaceLoss now = with_sightings(known, loss.count, loss.mean);
+    update.bind(now.count).bind(now.mean).bind(now.id).run();
   }
   transaction.commit();
 }

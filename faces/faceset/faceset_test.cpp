@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "faces/faceset/face_loss.h"
 #include "faces/faceset/test_face.h"
 #include "faces/image/test_folder.h"
 #include "kernels/common/check.h"
@@ -183,6 +184,16 @@ TEST_F(FacesetTest, LossesAreARunningMean) {
   EXPECT_EQ(losses[0].id, 3);
   EXPECT_EQ(losses[1].count, 3);
   EXPECT_DOUBLE_EQ(losses[1].mean, 2.0);
+}
+
+TEST_F(FacesetTest, OldLossesAreForgotten) {
+  Faceset faces = filled(1);
+  faces.add_loss(1, 10000, 9.0);
+  faces.add_loss(1, kLossMemory / 2, 1.0);
+  EXPECT_DOUBLE_EQ(faces.losses()[0].mean, 5.0);
+  faces.add_loss(1, kLossMemory, 2.0);
+  EXPECT_DOUBLE_EQ(faces.losses()[0].mean, 2.0);
+  EXPECT_EQ(faces.losses()[0].count, 10000 + kLossMemory / 2 + kLossMemory);
 }
 
 TEST_F(FacesetTest, ANanLossIsPassedOver) {

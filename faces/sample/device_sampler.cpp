@@ -242,6 +242,13 @@ std::vector<int64_t> DeviceSampler::advance() {
   return ids;
 }
 
+void DeviceSampler::set_repeats(const std::vector<int>& repeats) {
+  Impl& m = *impl_;
+  m.face_order.set_repeats(repeats);
+  m.filled = m.next;
+  m.fill_order(m.order.period);
+}
+
 uint64_t DeviceSampler::next_sample() const {
   return impl_->next;
 }

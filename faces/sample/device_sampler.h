@@ -40,6 +40,9 @@ class DeviceSampler {
   // enough, and returns the ids of the faces of the batch that run() will make.
   std::vector<int64_t> advance();
 
+  // As of Sampler. No run may be under way.
+  void set_repeats(const std::vector<int>& repeats);
+
   // Number of the first sample that has not been made: what a checkpoint keeps.
   uint64_t next_sample() const;
 

@@ -95,7 +95,7 @@ TEST_F(DeviceSamplerTest, ReinhardColourTransfer) {
   expect_the_same(options, 2e-3);
 }
 
-TEST_F(DeviceSamplerTest, TheOrderNeverRunsOut) {
+TEST_F(DeviceSamplerTest, TheOrderNeverRunsOutAndTakesRepeats) {
   SampleOptions options;
   options.resolution = 16;
   options.face_type = FaceType::kWhole;
@@ -107,6 +107,10 @@ TEST_F(DeviceSamplerTest, TheOrderNeverRunsOut) {
   const Tensor warped = Tensor::empty({1, 16, 16, 3}), target = Tensor::empty({1, 16, 16, 3}),
                mask = Tensor::empty({1, 16, 16, 1});
   for (int i = 0; i < 600; ++i) {
+    if (i == 300) {
+      cpu.set_repeats({1, 5, 1, 2, 1});
+      device.set_repeats({1, 5, 1, 2, 1});
+    }
     const SampleBatch expected = cpu.next();
     ASSERT_EQ(device.advance(), expected.face_ids) << i;
     device.run({warped, target, mask, {}});

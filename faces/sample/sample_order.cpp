@@ -52,6 +52,7 @@ ShuffledSequence::ShuffledSequence(int count, uint64_t seed, uint32_t stream, ui
 
 ShuffledSequence::~ShuffledSequence() = default;
 ShuffledSequence::ShuffledSequence(ShuffledSequence&&) noexcept = default;
+ShuffledSequence& ShuffledSequence::operator=(ShuffledSequence&&) noexcept = default;
 
 int ShuffledSequence::at(uint64_t k) const {
   const uint64_t epoch = k / static_cast<uint64_t>(count_);
@@ -74,26 +75,51 @@ int yaw_bin(double yaw) {
 }
 
 SampleOrder::SampleOrder(int faces, uint64_t seed, int side)
-    : outer_(faces, seed, sample_stream(side, SamplePurpose::kOrder)) {}
+    : seed_(seed), side_(side), faces_(static_cast<size_t>(faces)) {
+  std::vector<int> all(faces_);
+  std::iota(all.begin(), all.end(), 0);
+  lists_.push_back(std::move(all));
+  draw_from(lists_);
+}
 
 SampleOrder::SampleOrder(const std::vector<double>& yaw, uint64_t seed, int side)
-    : outer_(static_cast<int>(bins_of(yaw).size()),
-             seed,
-             sample_stream(side, SamplePurpose::kBinOrder)),
-      bins_(bins_of(yaw)) {
-  for (size_t b = 0; b < bins_.size(); ++b) {
-    in_bin_.emplace_back(static_cast<int>(bins_[b].size()), seed,
-                         sample_stream(side, SamplePurpose::kOrder), static_cast<uint32_t>(b) + 1);
+    : seed_(seed), side_(side), faces_(yaw.size()), lists_(bins_of(yaw)) {
+  bin_order_.emplace(static_cast<int>(lists_.size()), seed,
+                     sample_stream(side, SamplePurpose::kBinOrder));
+  draw_from(lists_);
+}
+
+void SampleOrder::draw_from(std::vector<std::vector<int>> lists) {
+  drawn_ = std::move(lists);
+  in_list_.clear();
+  for (size_t i = 0; i < drawn_.size(); ++i) {
+    const uint32_t key = bin_order_ ? static_cast<uint32_t>(i) + 1 : 0;
+    in_list_.emplace_back(static_cast<int>(drawn_[i].size()), seed_,
+                          sample_stream(side_, SamplePurpose::kOrder), key);
   }
+}
+
+void SampleOrder::set_repeats(const std::vector<int>& repeats) {
+  DIPTYCH_CHECK(repeats.size() == faces_, "SampleOrder::set_repeats: ", repeats.size(),
+                " values for ", faces_, " faces");
+  std::vector<std::vector<int>> lists;
+  for (const std::vector<int>& faces : lists_) {
+    std::vector<int>& list = lists.emplace_back();
+    for (const int face : faces) {
+      const int times = repeats[static_cast<size_t>(face)];
+      DIPTYCH_CHECK(times >= 1, "SampleOrder::set_repeats: ", times, " for face ", face);
+      list.insert(list.end(), static_cast<size_t>(times), face);
+    }
+  }
+  draw_from(std::move(lists));
 }
 
 // Every epoch over the bins visits each bin once, so the visits to a bin before sample k are the
 // epochs before it.
 int SampleOrder::at(uint64_t k) const {
-  if (bins_.empty()) return outer_.at(k);
-  const auto bin = static_cast<size_t>(outer_.at(k));
-  const uint64_t visit = k / static_cast<uint64_t>(outer_.count());
-  return bins_[bin][static_cast<size_t>(in_bin_[bin].at(visit))];
+  const auto list = bin_order_ ? static_cast<size_t>(bin_order_->at(k)) : 0;
+  const uint64_t visit = bin_order_ ? k / static_cast<uint64_t>(bin_order_->count()) : k;
+  return drawn_[list][static_cast<size_t>(in_list_[list].at(visit))];
 }
 
 }  // namespace diptych

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "faces/sample/random_source.h"
@@ -18,6 +19,7 @@ class ShuffledSequence {
   ShuffledSequence(int count, uint64_t seed, uint32_t stream, uint32_t key = 0);
   ~ShuffledSequence();
   ShuffledSequence(ShuffledSequence&&) noexcept;
+  ShuffledSequence& operator=(ShuffledSequence&&) noexcept;
 
   int count() const { return count_; }
 
@@ -31,20 +33,30 @@ class ShuffledSequence {
   std::unique_ptr<Cache> cache_;
 };
 
-// Faces in plain shuffled order.
 class SampleOrder {
  public:
+  // Faces in plain shuffled order.
   SampleOrder(int faces, uint64_t seed, int side);
   // Uniform over yaw: 128 bins from -1.2 to 1.2 rad, each bin that holds a face equally likely.
   // yaw: radians by the sign of Pose.
   SampleOrder(const std::vector<double>& yaw, uint64_t seed, int side);
 
+  // Face i comes repeats[i] >= 1 times, not once, in every round over all faces, or over those of
+  // its yaw bin: the bins stay equally likely. The order is then a function of repeats too.
+  void set_repeats(const std::vector<int>& repeats);
+
   int at(uint64_t k) const;
 
  private:
-  ShuffledSequence outer_;              // faces, or bins
-  std::vector<std::vector<int>> bins_;  // faces of each bin that is not empty
-  std::vector<ShuffledSequence> in_bin_;
+  void draw_from(std::vector<std::vector<int>> lists);
+
+  uint64_t seed_;
+  int side_;
+  size_t faces_;
+  std::optional<ShuffledSequence> bin_order_;  // only when uniform over yaw
+  std::vector<std::vector<int>> lists_;        // all faces, or those of each bin that is not empty
+  std::vector<std::vector<int>> drawn_;        // the same with repeats
+  std::vector<ShuffledSequence> in_list_;
 };
 
 // Bin 0..127 of a yaw: edges -1.2 + 2.4 g / 127 over s = -yaw; the ends take what lies beyond.

@@ -45,7 +45,7 @@ struct Sampler::Impl {
   SampleOptions options;
   int batch_size;
   uint64_t seed, first_sample;
-  int side;
+  int side, threads = 0;
   SampleOrder order;
   std::vector<PreparedFace> faces;  // one of the two is filled
   std::vector<ParityFace> parity_faces;
@@ -88,6 +88,10 @@ struct Sampler::Impl {
                      prepare_reference(given[i], prepare_options(options), options.parity_dfl));
       given[i] = {};
     });
+  }
+
+  void start_queue() {
+    queue.emplace(threads, [this](uint64_t b) { return make_batch(b); });
   }
 
   void make_one(uint64_t sample, size_t face, const SampleOutput& out) const {
@@ -146,7 +150,8 @@ Sampler::Sampler(std::vector<Face> faces,
   impl_ = std::make_unique<Impl>(faces, options, batch_size, seed, side, next_sample);
   impl_->prepare(faces);
   impl_->prepare_references(reference);
-  impl_->queue.emplace(threads, [impl = impl_.get()](uint64_t b) { return impl->make_batch(b); });
+  impl_->threads = threads;
+  impl_->start_queue();
 }
 
 Sampler::~Sampler() = default;
@@ -156,6 +161,13 @@ SampleBatch Sampler::next() {
   SampleBatch batch = impl_->queue->next();
   impl_->waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return batch;
+}
+
+void Sampler::set_repeats(const std::vector<int>& repeats) {
+  impl_->first_sample = next_sample();
+  impl_->queue.reset();  // its threads read the order
+  impl_->order.set_repeats(repeats);
+  impl_->start_queue();
 }
 
 uint64_t Sampler::next_sample() const {

@@ -63,6 +63,9 @@ class Sampler {
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
+  // From the next batch on, face i of those given comes repeats[i] >= 1 times a round, not once
+  // (sample_order.h). Batches made ahead are made anew: the same whenever a run resumes.
+  void set_repeats(const std::vector<int>& repeats);
   // Blocks until the next batch is ready. Rethrows an error of a worker.
   SampleBatch next();
   uint64_t next_sample()

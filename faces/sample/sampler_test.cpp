@@ -90,6 +90,55 @@ TEST(Sampler, ShowsEveryFaceOnceAnEpoch) {
             (std::set<int64_t>{100, 101, 102, 103, 104}));
 }
 
+TEST(Sampler, RepeatedFacesComeSoOftenARound) {
+  const auto s = sampler(options_of(), 2, 0, 4);
+  s->next();
+  s->set_repeats({1, 4, 1, 1, 1});  // rounds of 8 samples; one begins at sample 8
+  EXPECT_EQ(s->next_sample(), 4u);
+  s->next();
+  std::multiset<int64_t> round;
+  for (int b = 0; b < 2; ++b)
+    for (const int64_t id : s->next().face_ids) round.insert(id);
+  EXPECT_EQ(round, (std::multiset<int64_t>{100, 101, 101, 101, 101, 102, 103, 104}));
+}
+
+TEST(Sampler, ResumesWithRepeats) {
+  const auto first = sampler(options_of(), 2);
+  first->next();
+  first->set_repeats({3, 1, 1, 2, 1});
+  first->next();
+  const auto second = sampler(options_of(), 0, first->next_sample());
+  second->set_repeats({3, 1, 1, 2, 1});
+  for (int b = 0; b < 6; ++b) expect_same(first->next(), second->next());
+}
+
+TEST(Sampler, RepeatsOfOneChangeNothing) {
+  const auto plain = sampler(options_of(), 0), repeated = sampler(options_of(), 0);
+  repeated->set_repeats({1, 1, 1, 1, 1});
+  for (int b = 0; b < 4; ++b) expect_same(plain->next(), repeated->next());
+}
+
+TEST(Sampler, RepeatsLeaveTheYawBinsEquallyLikely) {
+  SampleOptions options = options_of();
+  options.uniform_yaw = true;
+  std::vector<Face> faces = test_faces(4);
+  const double yaws[] = {-0.5, 0.5, 0.5, 0.5};
+  for (size_t i = 0; i < faces.size(); ++i) faces[i].pose.yaw = yaws[i];
+  Sampler s(faces, {}, options, 10, 9, 0, 0, 0);
+  s.set_repeats({1, 3, 1, 1});
+  std::multiset<int64_t> seen;
+  for (const int64_t id : s.next().face_ids) seen.insert(id);
+  EXPECT_EQ(seen.count(100), 5u);
+  EXPECT_EQ(seen.count(101), 3u);
+  EXPECT_EQ(seen.count(102), 1u);
+  EXPECT_EQ(seen.count(103), 1u);
+}
+
+TEST(Sampler, WrongRepeatsAreRefused) {
+  const auto s = sampler(options_of(), 0);
+  EXPECT_THROW(s->set_repeats({1, 1}), Error);
+}
+
 TEST(Sampler, SidesAndSeedsDraw) {
   const SampleBatch a = sampler(options_of(), 0)->next();
   EXPECT_NE(a.mask, sampler(options_of(), 0, 0, 3, 9, 1)->next().mask);
