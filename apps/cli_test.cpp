@@ -316,7 +316,7 @@ TEST_F(Cli, SheetsComeInTheOrderAskedFor) {
   for (const Face& face : faces) ids.push_back(face.id);
   ASSERT_NE(ids, faceset.ids());
   const cv::Mat actual = read_image(folder / "sheet.png");
-  EXPECT_EQ(cv::norm(contact_sheet(faceset, ids, 12, 96), actual, cv::NORM_INF), 0);
+  EXPECT_EQ(cv::norm(contact_sheet(faceset, ids, {}), actual, cv::NORM_INF), 0);
 }
 
 // Waits until the checkpoint exists; the program is given up after a minute.

@@ -66,7 +66,11 @@ ExtractOptions extract_options(const Settings& s, const StopFlag& stop, Progress
 void write_sheet(const Project& project, Side side, const Faceset& faces) {
   const std::vector<int64_t> ids = spread(faces.ids(), kSheetFaces);
   const fs::path file = project.out(std::string(name_of(side)) + "_faces.png");
-  write_image(file, contact_sheet(faces, ids, 16, 96));
+  SheetStyle style;
+  style.columns = 16;
+  style.title = str(name_of(side), ": ", ids.size(), " of ", format_count(faces.count()),
+                    " faces, evenly chosen; below a face: its id, and its frame (f) or file");
+  write_image(file, contact_sheet(faces, ids, style));
   std::printf("  look at %s\n", file.c_str());
 }
 

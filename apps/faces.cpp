@@ -10,10 +10,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/command_line.h"
 #include "apps/contact_sheet.h"
 #include "apps/face_ids.h"
-#include "apps/faces_transfer.h"
+#include "apps/faces_command.h"
 #include "apps/open_faceset.h"
 #include "apps/progress.h"
 #include "apps/project.h"
@@ -28,35 +27,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct FacesArguments {
-  std::string target, side, path, sort;
-  std::vector<std::string> ids;
-  bool trash = false, all = false, json = false;
-  int columns = 12, thumb = 96, count = 8;
-  FacesTransfer transfer;
-  std::unique_ptr<SettingFlags> flags;
-};
-
-// The faceset that TARGET and --side mean.
-fs::path faceset_path(const FacesArguments& a) {
-  std::error_code error;
-  if (!fs::is_directory(a.target, error)) return a.target;
-  const Project project = Project::open(a.target);
-  if (a.side.empty()) {
-    throw InputError(a.target, "has two facesets", "Say which one with --side src or --side dst");
-  }
-  return project.faces(side_from(a.side));
-}
-
 std::optional<FaceState> wanted_state(const FacesArguments& a) {
   if (a.all) return std::nullopt;
   return a.trash ? FaceState::kTrash : FaceState::kActive;
-}
-
-std::vector<int64_t> sorted_ids(const Faceset& faces, std::optional<FaceState> state) {
-  std::vector<int64_t> ids = faces.ids(state);
-  std::sort(ids.begin(), ids.end());
-  return ids;
 }
 
 // The ids on the command line, or all in the wanted state.
@@ -161,26 +134,6 @@ int list_faces(const FacesArguments& a) {
   return kExitOk;
 }
 
-int undo(const FacesArguments& a) {
-  Faceset faceset = Faceset::open(faceset_path(a).string());
-  const std::vector<int64_t> before = sorted_ids(faceset, FaceState::kActive);
-  if (!faceset.undo()) {
-    std::printf("nothing to undo\n");
-    return kExitOk;
-  }
-  const std::vector<int64_t> after = sorted_ids(faceset, FaceState::kActive);
-  std::vector<int64_t> back, gone;
-  std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
-                      std::back_inserter(back));
-  std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
-                      std::back_inserter(gone));
-  std::printf("undid the last edit");
-  if (!back.empty()) std::printf("; restored %s", format_face_ids(back).c_str());
-  if (!gone.empty()) std::printf("; back in the trash %s", format_face_ids(gone).c_str());
-  std::printf("\n");
-  return kExitOk;
-}
-
 // The ids in the order that --sort asks for; as they are without it.
 std::vector<int64_t> in_order(const FacesArguments& a,
                               const Faceset& faceset,
@@ -209,31 +162,11 @@ int sheet(const FacesArguments& a) {
     fs::path file = out;
     if (ids.size() > kPerPage)
       file.replace_filename(str(out.stem().string(), "-", page + 1, out.extension().string()));
-    write_image(file, contact_sheet(faceset, {begin, end}, a.columns, a.thumb));
+    SheetStyle style;
+    style.columns = a.columns;
+    style.side = a.thumb;
+    write_image(file, contact_sheet(faceset, {begin, end}, style));
     std::printf("wrote %s: %zu faces\n", file.c_str(), static_cast<size_t>(end - begin));
-  }
-  return kExitOk;
-}
-
-int change_state(const FacesArguments& a, FaceState state) {
-  Faceset faceset = Faceset::open(faceset_path(a).string());
-  const std::vector<int64_t> known = sorted_ids(faceset, std::nullopt);
-  std::vector<int64_t> ids = parse_face_ids(a.ids, known, faceset.path());
-  const FaceState other = state == FaceState::kTrash ? FaceState::kActive : FaceState::kTrash;
-  const std::vector<int64_t> movable = sorted_ids(faceset, other);
-  std::erase_if(
-      ids, [&](int64_t id) { return !std::binary_search(movable.begin(), movable.end(), id); });
-  faceset.set_state(ids, state);
-  const bool trash = state == FaceState::kTrash;
-  if (ids.empty()) {
-    std::printf("nothing to do: these faces are %s already\n", trash ? "in the trash" : "active");
-    return kExitOk;
-  }
-  std::printf("%s %zu faces: %s\n", trash ? "put into the trash" : "restored", ids.size(),
-              format_face_ids(ids).c_str());
-  if (trash) {
-    const std::string side = a.side.empty() ? "" : " --side " + a.side;
-    std::printf("take back: diptych faces undo %s%s\n", a.target.c_str(), side.c_str());
   }
   return kExitOk;
 }
@@ -280,21 +213,6 @@ int samples(const FacesArguments& a) {
   return kExitOk;
 }
 
-CLI::App* add_sub(CLI::App& parent,
-                  CommandChoice& choice,
-                  const std::shared_ptr<FacesArguments>& a,
-                  const char* name,
-                  const char* help,
-                  int (*run)(const FacesArguments&)) {
-  CLI::App* command = parent.add_subcommand(name, help);
-  command->add_option("target", a->target, "project folder or .faces file")
-      ->required()
-      ->type_name("PROJECT|FILE");
-  command->add_option("--side", a->side, "src or dst, when a project is given")->type_name("SIDE");
-  command->callback([a, run, &choice] { choice.run = [a, run] { return run(*a); }; });
-  return command;
-}
-
 void add_sort(CLI::App& command, FacesArguments& a, const std::string& usual) {
   command
       .add_option("--sort", a.sort,
@@ -307,12 +225,6 @@ void add_states(CLI::App& command, FacesArguments& a) {
   command.add_flag("--all", a.all, "active faces and trash");
 }
 
-void add_ids(CLI::App& command, FacesArguments& a, bool required) {
-  command.add_option("ids", a.ids, "face ids and ranges: 12 15-20")
-      ->type_name("IDS")
-      ->required(required);
-}
-
 void add_format(CLI::App& command,
                 FacesArguments& a,
                 const std::vector<std::string>& formats,
@@ -322,7 +234,7 @@ void add_format(CLI::App& command,
 }
 
 void add_export(CLI::App& command, FacesArguments& a) {
-  add_ids(command, a, false);
+  add_id_arguments(command, a, false);
   add_states(command, a);
   add_format(command, a, kFaceFormats, "diptych or dfl (DeepFaceLab) [diptych]");
   command.add_option("-o,--output", a.path, "folder to make; with --format dfl also NAME.pak")
@@ -356,17 +268,54 @@ void add_import(CLI::App& command, FacesArguments& a) {
 
 }  // namespace
 
+fs::path faceset_path(const FacesArguments& a) {
+  std::error_code error;
+  if (!fs::is_directory(a.target, error)) return a.target;
+  const Project project = Project::open(a.target);
+  if (a.side.empty()) {
+    throw InputError(a.target, "has two facesets", "Say which one with --side src or --side dst");
+  }
+  return project.faces(side_from(a.side));
+}
+
+std::vector<int64_t> sorted_ids(const Faceset& faces, std::optional<FaceState> state) {
+  std::vector<int64_t> ids = faces.ids(state);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+CLI::App* add_faces_action(CLI::App& faces,
+                           CommandChoice& choice,
+                           const std::shared_ptr<FacesArguments>& a,
+                           const char* name,
+                           const char* help,
+                           int (*run)(const FacesArguments&)) {
+  CLI::App* command = faces.add_subcommand(name, help);
+  command->add_option("target", a->target, "project folder or .faces file")
+      ->required()
+      ->type_name("PROJECT|FILE");
+  command->add_option("--side", a->side, "src or dst, when a project is given")->type_name("SIDE");
+  command->callback([a, run, &choice] { choice.run = [a, run] { return run(*a); }; });
+  return command;
+}
+
+void add_id_arguments(CLI::App& command, FacesArguments& a, bool required) {
+  command.add_option("ids", a.ids, "face ids and ranges: 12 15-20")
+      ->type_name("IDS")
+      ->required(required);
+}
+
 void add_faces_command(CLI::App& app, CommandChoice& choice) {
   const auto a = std::make_shared<FacesArguments>();
   CLI::App* faces = app.add_subcommand("faces", "look at the extracted faces and tidy them up");
   faces->require_subcommand(1);
-  CLI::App* list = add_sub(*faces, choice, a, "list", "print a line per face", list_faces);
+  CLI::App* list = add_faces_action(*faces, choice, a, "list", "print a line per face", list_faces);
   add_states(*list, *a);
   add_sort(*list, *a, "[id]");
   list->add_flag("--json", a->json, "as JSON");
 
-  CLI::App* picture = add_sub(*faces, choice, a, "sheet", "draw a contact sheet", sheet);
-  add_ids(*picture, *a, false);
+  CLI::App* picture = add_faces_action(*faces, choice, a, "sheet", "draw a contact sheet", sheet);
+  add_id_arguments(*picture, *a, false);
   add_states(*picture, *a);
   add_sort(*picture, *a, "[frame]");
   picture->add_option("-o,--output", a->path, "picture to write")->required()->type_name("FILE");
@@ -374,21 +323,19 @@ void add_faces_command(CLI::App& app, CommandChoice& choice) {
   picture->add_option("--thumb", a->thumb, "pixels of a thumbnail [96]")
       ->check(CLI::Range(16, 512));
 
-  add_ids(*add_sub(*faces, choice, a, "trash", "put faces into the trash; nothing is deleted",
-                   [](const FacesArguments& b) { return change_state(b, FaceState::kTrash); }),
-          *a, true);
-  add_ids(*add_sub(*faces, choice, a, "restore", "take faces out of the trash",
-                   [](const FacesArguments& b) { return change_state(b, FaceState::kActive); }),
-          *a, true);
+  add_state_actions(*faces, choice, a);
+  add_worst_action(*faces, choice, a);
+  add_report_action(*faces, choice);
 
-  add_sub(*faces, choice, a, "undo", "take back the last trash, restore or mask edit", undo);
-
-  add_export(*add_sub(*faces, choice, a, "export", "write faces into a folder", export_command),
-             *a);
-  add_import(*add_sub(*faces, choice, a, "import", "add faces from a folder", import_command), *a);
+  add_export(
+      *add_faces_action(*faces, choice, a, "export", "write faces into a folder", export_command),
+      *a);
+  add_import(
+      *add_faces_action(*faces, choice, a, "import", "add faces from a folder", import_command),
+      *a);
 
   CLI::App* batch =
-      add_sub(*faces, choice, a, "samples", "draw what training sees of them", samples);
+      add_faces_action(*faces, choice, a, "samples", "draw what training sees of them", samples);
   batch->add_option("-o,--output", a->path, "picture to write [PROJECT/out/SIDE_samples.png]")
       ->type_name("FILE");
   batch->add_option("--count", a->count, "samples to draw [8]")->check(CLI::Range(1, 64));

@@ -84,7 +84,7 @@ ordered_json inspect_checkpoint(const fs::path& path) {
   for (const auto& [key, value] : file.metadata()) {
     if (key.rfind("setting.", 0) == 0) {
       settings[key.substr(8)] = value;
-    } else if (key != "checksum") {
+    } else if (key != "checksum" && key.rfind("oversampling_", 0) != 0) {  // a line per face
       facts[key] = value;
     }
   }

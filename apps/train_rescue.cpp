@@ -192,6 +192,7 @@ void TrainSession::roll_back() {
   }
   saved_ = trainer().iteration();
   steps_->start(place);
+  apply_repeats();
   const double rate = settings_.real("train.learning_rate") * rate_scale_;
   trainer().set_learning_rate(static_cast<float>(rate));
   std::erase_if(history_, [&](const LossPoint& p) { return p.iteration > saved_; });

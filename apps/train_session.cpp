@@ -92,6 +92,7 @@ void TrainSession::load_checkpoint() {
   const auto done = static_cast<uint64_t>(first_ * settings_.integer("train.batch_size"));
   steps_->start(
       {number_in(metadata, "src_next_sample", done), number_in(metadata, "dst_next_sample", done)});
+  start_oversampling(metadata);
 }
 
 void TrainSession::store_settings() const {
@@ -145,11 +146,14 @@ int64_t TrainSession::last_iteration() const {
   return last;
 }
 
-// Up to where steps may be under way: a receipt wants to see the weights when nothing is.
+// Up to where steps may be under way: a receipt wants to see the weights when nothing is, and a
+// review of the losses changes the samples from there on.
 int64_t TrainSession::last_of_batch() const {
-  const int64_t last = last_iteration();
-  if (!receipt_->recording()) return last;
-  return last > 0 ? std::min(last, RunReceipt::kSteps) : RunReceipt::kSteps;
+  int64_t last = last_iteration();
+  const auto limit = [&](int64_t at) { last = last > 0 ? std::min(last, at) : at; };
+  if (receipt_->recording()) limit(RunReceipt::kSteps);
+  if (oversampling_->on()) limit(oversampling_->next_review(steps_->trainer().iteration()));
+  return last;
 }
 
 void TrainSession::record(const StepOutcome& outcome) {
@@ -179,6 +183,8 @@ void TrainSession::record(const StepOutcome& outcome) {
   add_loss_point(history_, {r.iteration, static_cast<float>(r.src), static_cast<float>(r.dst)});
   src_tally_.add(outcome.faces.src, step.src_loss);
   dst_tally_.add(outcome.faces.dst, step.dst_loss);
+  oversampling_->add(Side::kSrc, outcome.faces.src, step.src_loss);
+  oversampling_->add(Side::kDst, outcome.faces.dst, step.dst_loss);
   or_save([&] {
     metrics_->write(r);
     write_events(r);
@@ -215,6 +221,7 @@ void TrainSession::iterate(Progress& progress) {
     ++attempt_;
   }));
   carry_out();
+  review_losses();
   const auto [src_mean, dst_mean] = recent_losses();
   const int64_t last = last_iteration();
   progress.update(trainer().iteration(),
@@ -230,6 +237,7 @@ void TrainSession::save() {
   extra["dst_next_sample"] = std::to_string(place.dst);
   if (rate_scale_ < 1) extra["sentinel_rate_scale"] = str(rate_scale_);
   extra.insert(origin_.begin(), origin_.end());
+  keep_oversampling(extra);
   extra["consent_src"] = project_.record(Side::kSrc).consent;
   extra["consent_dst"] = project_.record(Side::kDst).consent;
   try {

@@ -15,6 +15,7 @@
 #include "apps/event_file.h"
 #include "apps/holdout.h"
 #include "apps/metrics.h"
+#include "apps/oversampling.h"
 #include "apps/preview.h"
 #include "apps/progress.h"
 #include "apps/project.h"
@@ -33,6 +34,7 @@ struct TrainRequest {
   std::function<bool()> stop;  // asked after every iteration
   // Told what a hard stop would lose; called after every iteration.
   std::function<void(int64_t iteration, int64_t saved)> at_risk;
+  int64_t review_every = Oversampling::kEvery;  // iterations
   // Called before every attempt at a step, the first is 0: lessons and tests break things here.
   std::function<void(SaehdTrainer&, int64_t attempt)> disturb;
 };
@@ -99,6 +101,12 @@ class TrainSession {
   void write_events(const StepRecord& r);
   double trained_seconds() const;
 
+  // train_oversampling.cpp
+  void start_oversampling(const Metadata& metadata);
+  void apply_repeats();
+  void review_losses();
+  void keep_oversampling(Metadata& metadata) const;
+
   // First: everything below lives where it computes.
   Stream stream_;
   StreamGuard guard_;
@@ -124,6 +132,7 @@ class TrainSession {
   int64_t attempt_ = 0;
   std::vector<LossPoint> history_;
   LossTally src_tally_, dst_tally_;
+  std::unique_ptr<Oversampling> oversampling_;
   bool keep_tallies_ = true;
   int64_t first_ = 0, saved_ = 0;
   bool fresh_ = true;  // weights of the seed: there was no checkpoint

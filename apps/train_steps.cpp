@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "kernels/common/check.h"
 #include "tensor/tensor.h"
 
 namespace diptych {
@@ -68,6 +69,17 @@ void TrainSteps::start(const SamplePlace& place) {
     src_on_device_->run(output(0, b.src()));
     dst_on_device_->run(output(picture.numel(), b.dst()));
   });
+}
+
+void TrainSteps::set_repeats(const std::vector<int>& src, const std::vector<int>& dst) {
+  DIPTYCH_CHECK(!under_way(), "TrainSteps::set_repeats: a step is under way");
+  if (src_on_device_) {
+    src_on_device_->set_repeats(src);
+    dst_on_device_->set_repeats(dst);
+  } else {
+    src_sampler_->set_repeats(src);
+    dst_sampler_->set_repeats(dst);
+  }
 }
 
 StepOutcome TrainSteps::attempt(const std::function<SaehdStep()>& step, StepFaces faces) {

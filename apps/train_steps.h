@@ -43,6 +43,10 @@ class TrainSteps {
   // Starts the samplers at `place`; to be called once, before the first step.
   void start(const SamplePlace& place);
 
+  // How often the faces of each side come from the next step on (Sampler::set_repeats). Nothing may
+  // be under way.
+  void set_repeats(const std::vector<int>& src, const std::vector<int>& dst);
+
   // The next step. On a device another one is then under way, unless it would be the one after
   // `last` (0: no last). `before` is called before each step is set going.
   StepOutcome next(int64_t last, const std::function<void()>& before = {});
