@@ -51,6 +51,7 @@ DflOptions options_for_settings(const DflModel& model) {
   o["e_dims"] = int64_t{n.e_dims};
   o["d_dims"] = int64_t{n.d_dims};
   o["d_mask_dims"] = int64_t{n.d_mask_dims};
+  if (n.liae) o["true_face_power"] = 0.0;  // the original forces it
   if (model.kind == "Quick96") {
     o["face_type"] = std::string("f");
     o["adabelief"] = false;
