@@ -120,6 +120,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_plan_command(app, choice);
   add_merge_command(app, choice);
   add_model_command(app, choice);
+  add_export_command(app, choice);
   add_timeline_command(app, choice);
   add_verify_command(app, choice);
   add_verify_run_command(app, choice);

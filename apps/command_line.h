@@ -29,6 +29,7 @@ void add_train_command(CLI::App& app, CommandChoice& choice);
 void add_plan_command(CLI::App& app, CommandChoice& choice);
 void add_merge_command(CLI::App& app, CommandChoice& choice);
 void add_model_command(CLI::App& app, CommandChoice& choice);
+void add_export_command(CLI::App& app, CommandChoice& choice);
 void add_info_command(CLI::App& app, CommandChoice& choice);
 void add_verify_command(CLI::App& app, CommandChoice& choice);
 void add_verify_run_command(CLI::App& app, CommandChoice& choice);

@@ -7,10 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "apps/metrics.h"
-#include "apps/test_project.h"
+#include "apps/test_cli.h"
 #include "faces/dfl/jpeg_metadata.h"
 #include "faces/image/file_io.h"
-#include "faces/image/test_folder.h"
 #include "models/saehd/trainer.h"
 #include "tensor/safetensors.h"
 
@@ -19,27 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class DflCli : public ::testing::Test {
+class DflCli : public CliTest {
  protected:
-  RunResult run(const std::vector<std::string>& arguments) const {
-    return run_program(arguments, folder.path());
-  }
-
-  void expect_done(const std::vector<std::string>& arguments) const {
-    const RunResult result = run(arguments);
-    EXPECT_EQ(result.exit_code, 0) << result.err << result.out;
-  }
-
-  void expect_refused(const std::vector<std::string>& arguments,
-                      const std::vector<std::string>& texts) const {
-    const RunResult result = run(arguments);
-    EXPECT_EQ(result.exit_code, 1) << result.err;
-    for (const std::string& text : texts)
-      EXPECT_NE(result.err.find(text), std::string::npos) << text << " in: " << result.err;
-  }
-
-  std::string path(const std::string& name) const { return (folder / name).string(); }
-
   // A project with a model of one iteration.
   void make_trained(const std::string& name) const {
     make_project(folder / name);
@@ -56,8 +36,6 @@ class DflCli : public ::testing::Test {
     }
     return all;
   }
-
-  TestFolder folder;
 };
 
 TEST_F(DflCli, FacesGoOutAndComeBack) {

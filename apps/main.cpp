@@ -17,7 +17,8 @@ namespace {
 void let_waiting_threads_sleep(int argc, char** argv) {
   const bool computes =
       argc > 1 && (std::strcmp(argv[1], "train") == 0 || std::strcmp(argv[1], "merge") == 0 ||
-                   std::strcmp(argv[1], "verify-run") == 0 || std::strcmp(argv[1], "plan") == 0);
+                   std::strcmp(argv[1], "verify-run") == 0 || std::strcmp(argv[1], "plan") == 0 ||
+                   std::strcmp(argv[1], "export") == 0);
   if (!computes || std::getenv("OMP_WAIT_POLICY") != nullptr ||
       std::getenv("GOMP_SPINCOUNT") != nullptr) {
     return;

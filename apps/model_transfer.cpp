@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <list>
 
 #include "apps/metrics.h"
 #include "apps/model_letters.h"
+#include "apps/predictor.h"
 #include "apps/project_lock.h"
 #include "apps/train_data.h"
 #include "apps/train_from.h"
@@ -142,12 +142,7 @@ ModelImport import_dfl_model(const Project& project, const ModelTransfer& transf
 }
 
 std::vector<std::string> export_dfl_model(const Project& project, const ModelTransfer& transfer) {
-  const fs::path path = project.checkpoint();
-  std::error_code error;
-  if (!fs::exists(path, error))
-    throw InputError(path.string(), "is not there: the project has no model yet",
-                     "Run diptych train first");
-  const Safetensors checkpoint = Safetensors::open(path.string());
+  const Safetensors checkpoint = open_checkpoint(project.checkpoint());
   check_fixed_settings(checkpoint, project.settings());
   const std::string name = transfer.name.empty() ? "diptych" : transfer.name;
   if (name.find_first_of("_/\\") != std::string::npos || name[0] == '.') {
@@ -156,6 +151,7 @@ std::vector<std::string> export_dfl_model(const Project& project, const ModelTra
   }
   const std::string prefix = name + "_SAEHD_";
   const std::vector<std::string> files = export_names(checkpoint, prefix);
+  std::error_code error;
   for (const std::string& file : files) {
     if (!transfer.force && fs::exists(transfer.folder / file, error))
       throw InputError((transfer.folder / file).string(), "is there already",
@@ -171,12 +167,7 @@ std::vector<std::string> export_dfl_model(const Project& project, const ModelTra
         part == "data.dat" ? dfl_data_file(iteration, dfl_options_of(project.settings()),
                                            losses_of(project, iteration))
                            : export_bytes(checkpoint, part);
-    PendingFile& target = pending.emplace_back(transfer.folder / file);
-    std::ofstream out(target.path(), std::ios::binary);
-    out.write(reinterpret_cast<const char*>(bytes.data()),
-              static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    if (!out) throw file_error(target.target(), "cannot be written", errno);
+    pending.emplace_back(transfer.folder / file).write(bytes);
   }
   for (PendingFile& file : pending) file.publish();
   return files;

@@ -19,6 +19,13 @@ DType merge_dtype(const Settings& settings) {
 
 }  // namespace
 
+Safetensors open_checkpoint(const std::filesystem::path& checkpoint) {
+  std::error_code error;
+  if (!std::filesystem::exists(checkpoint, error))
+    throw InputError(checkpoint.string(), "there is no model yet", "Run diptych train first");
+  return Safetensors::open(checkpoint.string());
+}
+
 FaceType checkpoint_face_type(const Safetensors& checkpoint, FaceType fallback) {
   const auto it = checkpoint.metadata().find("setting.face_type");
   if (it == checkpoint.metadata().end()) return fallback;
@@ -33,10 +40,7 @@ FaceType checkpoint_face_type(const Safetensors& checkpoint, FaceType fallback) 
 
 SwapPredictor::SwapPredictor(const std::filesystem::path& checkpoint, const Settings& settings)
     : stream_(engine_of(settings, "merge"), static_cast<int>(settings.integer("merge.threads"))) {
-  std::error_code error;
-  if (!std::filesystem::exists(checkpoint, error))
-    throw InputError(checkpoint.string(), "there is no model yet", "Run diptych train first");
-  type_ = checkpoint_face_type(Safetensors::open(checkpoint.string()),
+  type_ = checkpoint_face_type(open_checkpoint(checkpoint),
                                face_type_from(settings.word("train.face_type")));
   const StreamGuard guard(stream_);
   network_ = std::make_unique<SaehdInference>(checkpoint.string(), merge_dtype(settings));

@@ -29,6 +29,9 @@ class SwapPredictor {
   std::unique_ptr<SaehdInference> network_;
 };
 
+// The project's model. Throws InputError: none yet, damaged.
+Safetensors open_checkpoint(const std::filesystem::path& checkpoint);
+
 // train.face_type of a checkpoint; `fallback` when it does not say.
 FaceType checkpoint_face_type(const Safetensors& checkpoint, FaceType fallback);
 

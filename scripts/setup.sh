@@ -12,6 +12,7 @@ packages=(
   libopencv-dev libjpeg-dev libdlib-dev libdlib-data # pictures, face detection and landmarks
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libexempi-dev # video, labels
   libsqlite3-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libstb-dev
+  libonnx-dev libprotobuf-dev                    # models for DeepFaceLive
   libdnnl-dev ocl-icd-opencl-dev                 # oneDNN: convolution and matmul on the CPU; its CMake file asks for OpenCL
   libgtest-dev libbenchmark-dev                  # tests, benchmarks
 )
@@ -50,6 +51,20 @@ find_cmake() {
     "$root/.venv/bin/pip" install -q 'cmake>=3.25'
   fi
   export PATH="$root/.venv/bin:$PATH"
+}
+
+# Sets DIPTYCH_TEST_PYTHON: a Python in .venv with what tests compare with. Tests that miss it are skipped and say so.
+find_test_python() {
+  if [ -z "${DIPTYCH_TEST_PYTHON:-}" ]; then
+    DIPTYCH_TEST_PYTHON="$root/.venv/test/bin/python"
+    if ! "$DIPTYCH_TEST_PYTHON" -c 'import numpy, onnx, onnxruntime' >/dev/null 2>&1; then
+      echo "setup: installing numpy, onnx and onnxruntime into .venv/test with pip, for tests"
+      install_packages python3-venv
+      python3 -m venv "$root/.venv/test"
+      "$root/.venv/test/bin/pip" install -q numpy onnx onnxruntime || return 1
+    fi
+  fi
+  export DIPTYCH_TEST_PYTHON
 }
 
 # Sets NVCC: the toolkit's compiler, or the one from PyPI's wheels, in .venv: enough to compile kernels, without a

@@ -122,6 +122,17 @@ PendingFile::~PendingFile() {
   if (!published_) ::unlink(path_.c_str());
 }
 
+void PendingFile::write(std::span<const uint8_t> bytes) {
+  const Descriptor out(::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  if (out.fd < 0) throw file_error(target_, "cannot be written", errno);
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t put = ::write(out.fd, bytes.data() + done, bytes.size() - done);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) throw file_error(target_, "cannot be written", errno);
+    done += static_cast<size_t>(put);
+  }
+}
+
 void PendingFile::publish() {
   DIPTYCH_CHECK(!published_, "PendingFile::publish: ", target_.string(), " is published already");
   sync_path(path_, target_, O_RDONLY);
@@ -134,16 +145,7 @@ void PendingFile::publish() {
 
 void write_file_atomic(const std::filesystem::path& target, std::span<const uint8_t> bytes) {
   PendingFile pending(target);
-  {
-    const Descriptor out(::open(pending.path().c_str(), O_WRONLY | O_CLOEXEC));
-    if (out.fd < 0) throw file_error(target, "cannot be written", errno);
-    for (size_t done = 0; done < bytes.size();) {
-      const ssize_t put = ::write(out.fd, bytes.data() + done, bytes.size() - done);
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) throw file_error(target, "cannot be written", errno);
-      done += static_cast<size_t>(put);
-    }
-  }
+  pending.write(bytes);
   pending.publish();
 }
 

@@ -32,6 +32,9 @@ class PendingFile {
 
   const std::filesystem::path& target() const { return target_; }
 
+  // Its content, for those who have it in memory.
+  void write(std::span<const uint8_t> bytes);
+
   void publish();
 
  private:

@@ -24,10 +24,14 @@ inline double spec_hash(uint32_t j, uint32_t k) {
 }
 
 // Fills the parameters of one weight file, "FILE/...": keys sorted bytewise, values in file order.
-// Convolutions and vectors only; upconvs are transposed.
-inline void spec_fill(const ParameterList& list, const std::string& file) {
+// upconvs are transposed. `network`: for dense layers, whose features have another order in files.
+inline void spec_fill(const ParameterList& list,
+                      const std::string& file,
+                      const SaehdConfig& network = {}) {
   std::map<std::string, NamedParameter> sorted;
-  for (const NamedParameter& p : list) sorted.emplace(p.name.substr(file.size() + 1) + ":0", p);
+  for (const NamedParameter& p : list) {
+    if (p.name.rfind(file + "/", 0) == 0) sorted.emplace(p.name.substr(file.size() + 1) + ":0", p);
+  }
   uint32_t k = 0;
   for (const auto& [key, p] : sorted) {
     const Tensor& w = p.parameter->master;
@@ -38,10 +42,11 @@ inline void spec_fill(const ParameterList& list, const std::string& file) {
       const auto in = static_cast<double>(transposed ? shape[3] : shape[2]);
       scale = std::sqrt(3.0 / (static_cast<double>(shape[0] * shape[1]) * in));
     }
+    if (shape.rank() == 2) scale = std::sqrt(3.0 / static_cast<double>(shape[0]));
     std::vector<float> values(static_cast<size_t>(w.numel()));
     for (uint32_t j = 0; j < values.size(); ++j)
       values[j] = static_cast<float>((2.0 * spec_hash(j, k) - 1.0) * scale);
-    const std::vector<float> ours = from_file_order({}, p.name, w.shape(), values);
+    const std::vector<float> ours = from_file_order(network, p.name, w.shape(), values);
     std::copy(ours.begin(), ours.end(), w.as<float>());
     ++k;
   }
