@@ -156,6 +156,16 @@ TEST_F(DiskFull, ExportingFacesAndModelsLeavesNothingHalf) {
   expect_done({"model", "export", project.dir().string(), "-o", path("disk/m")});
 }
 
+TEST_F(DiskFull, AModelForDeepFaceLiveDoesNotReplaceTheOldOneHalf) {
+  const Project project = make_project(folder / "p", 2);
+  expect_done(training(project));
+  std::ofstream(folder / "disk/a.dfm") << "mine";
+  disk.fill(20 << 10);
+  expect_full({"export", project.dir().string(), "-o", path("disk/a.dfm"), "--force"});
+  EXPECT_EQ(text_of(folder / "disk/a.dfm"), "mine");
+  EXPECT_TRUE(names(".part").empty());
+}
+
 TEST_F(DiskFull, ImportingAModelLeavesTheProjectAsItWas) {
   const Project source = make_project(folder / "p", 2);
   expect_done(training(source));

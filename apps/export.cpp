@@ -130,9 +130,10 @@ void report(const ExportArguments& a, const CheckResult& result) {
   } else if (!result.impossible.empty()) {
     std::printf("not checked: %s\n", result.impossible.c_str());
   } else {
-    std::printf("checked %s pictures in OpenCV %s: at most %.2g from our own network, %g allowed\n",
-                format_count(static_cast<int64_t>(result.pictures)).c_str(), CV_VERSION,
-                result.largest, a.allowed());
+    std::printf("checked %s %s in OpenCV %s: at most %.2g from our own network, %g allowed\n",
+                format_count(static_cast<int64_t>(result.pictures)).c_str(),
+                result.pictures == 1 ? "picture" : "pictures", CV_VERSION, result.largest,
+                a.allowed());
   }
 }
 
