@@ -129,6 +129,9 @@ TEST_F(DflCli, AModelThatIsThereStays) {
   EXPECT_EQ(text_of(folder / "m/diptych_SAEHD_encoder.npy"), weights);
   expect_done({"model", "import", path("p"), path("m"), "--force"});
   EXPECT_EQ(text_of(folder / "p/model/saehd.safetensors.prev"), before);
+  // The old model's states are no way back for the new one.
+  EXPECT_FALSE(fs::exists(folder / "p/model/timeline"));
+  EXPECT_TRUE(fs::exists(folder / "p/model/timeline.1"));
 }
 
 TEST_F(DflCli, ADamagedModelChangesNothing) {

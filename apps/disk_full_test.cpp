@@ -193,6 +193,20 @@ TEST_F(DiskFull, ABranchOfTheTimelineIsThereWholeOrNotAtAll) {
   expect_done({"train", path("disk/b"), "--iters", "1", "--batch-size", "1"});
 }
 
+TEST_F(DiskFull, ReportingOnFacesLeavesTheOldReport) {
+  const Project project = make_project(folder / "disk" / "p", 8);
+  const std::vector<std::string> report = {"faces", "report", project.dir().string()};
+  expect_done(report);
+  const std::string picture = text_of(project.out("faces_report.png")),
+                    numbers = text_of(project.out("faces_report.json"));
+  disk.fill();
+  expect_full(report);
+  EXPECT_TRUE(text_of(project.out("faces_report.png")) == picture);
+  EXPECT_EQ(text_of(project.out("faces_report.json")), numbers);
+  disk.make_room();
+  expect_done(report);
+}
+
 // dst is a folder of pictures, so that there is something to merge into.
 TEST_F(DiskFull, MergingLeavesNoVideoAndNoOldOneIsLost) {
   const fs::path pictures = folder / "dst";

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "apps/metrics.h"
@@ -147,6 +148,26 @@ TEST(Kill, ImportingFacesLeavesAWholeFaceset) {
     if (::testing::Test::HasFailure()) return;
     fs::remove(target);
   }
+}
+
+// The report before it, or a new one: picture and numbers are whole.
+TEST(Kill, ReportingOnFacesLeavesTheOldReportOrANewOne) {
+  const TestFolder folder;
+  const Project project = make_project(folder / "p", 60);
+  const std::vector<std::string> report = {"faces", "report", project.dir().string()};
+  ASSERT_EQ(run_program(report, folder.path()).exit_code, 0);
+  const cv::Size size = read_image(project.out("faces_report.png")).size();
+  Rng rng(16, 0, 0);
+  int killed = 0;
+  for (int kill = 0; kill < kills(); ++kill) {
+    killed += kill_in(report, folder.path(), {}, static_cast<uint64_t>(rng.below(250)));
+    EXPECT_EQ(read_image(project.out("faces_report.png")).size(), size);
+    EXPECT_TRUE(nlohmann::json::accept(text_of(project.out("faces_report.json"))));
+    for (const Side side : kSides)
+      EXPECT_TRUE(open_faceset_to_read(project.faces(side)).check().empty());
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(killed, 0);
 }
 
 // Weights, settings and history change together, or not at all: train goes on from either.

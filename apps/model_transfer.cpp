@@ -10,6 +10,7 @@
 #include "apps/model_letters.h"
 #include "apps/predictor.h"
 #include "apps/project_lock.h"
+#include "apps/timeline.h"
 #include "apps/train_data.h"
 #include "apps/train_from.h"
 #include "faces/image/file_io.h"
@@ -127,6 +128,7 @@ ModelImport import_dfl_model(const Project& project, const ModelTransfer& transf
   extra["imported_from"] = "DeepFaceLab " + model.kind + " model " + model.name;
   extra["consent_src"] = project.record(Side::kSrc).consent;
   extra["consent_dst"] = project.record(Side::kDst).consent;
+  Timeline(project).put_aside();
   trainer.save(project.checkpoint().string(), extra);
   store_train_settings(project, settings, keys);
   store_losses(project, model);

@@ -15,6 +15,7 @@
 
 #include "faces/image/file_io.h"
 #include "kernels/common/check.h"
+#include "kernels/common/log.h"
 #include "tensor/safetensors.h"
 
 namespace diptych {
@@ -193,6 +194,20 @@ void Timeline::remove(const TimelineEntry& entry) const {
     if (error) throw file_error(file, "cannot be deleted", error.value());
   }
   sync_folder(folder_);
+}
+
+void Timeline::put_aside() const {
+  std::error_code error;
+  if (!fs::exists(folder_, error)) return;
+  for (int i = 1;; ++i) {
+    const fs::path aside = str(folder_.string(), '.', i);
+    if (fs::exists(aside, error)) continue;
+    fs::rename(folder_, aside, error);
+    if (error) throw file_error(folder_, "cannot be renamed", error.value());
+    sync_folder(folder_.parent_path());
+    log(LogLevel::kInfo, "the old model's timeline is now " + aside.string());
+    return;
+  }
 }
 
 std::vector<fs::path> Timeline::leftovers() const {

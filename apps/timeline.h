@@ -71,6 +71,10 @@ class Timeline {
   // Deletes an entry's files; the checkpoint first, so that a kill leaves no entry without a note.
   void remove(const TimelineEntry& entry) const;
 
+  // Before another network takes the model's place: its states are no way back for the new one. The
+  // folder becomes timeline.1, .2 and so on, and a log line says so; nothing when there is none.
+  void put_aside() const;
+
   // Strips and notes whose checkpoint is gone: what a kill left.
   std::vector<std::filesystem::path> leftovers() const;
 

@@ -9,6 +9,7 @@
 #include "apps/metrics.h"
 #include "apps/progress.h"
 #include "apps/project_lock.h"
+#include "apps/timeline.h"
 #include "apps/train_data.h"
 #include "faces/image/file_io.h"
 #include "kernels/common/check.h"
@@ -33,21 +34,6 @@ fs::path checkpoint_of(const fs::path& other) {
   if (fs::exists(file, error)) return file;
   throw InputError(file.string(), "is not there: that project has no model yet",
                    "Train it first, or give another one");
-}
-
-// The states of the old model are no way back for the new one.
-void put_timeline_aside(const Project& project) {
-  const fs::path folder = project.checkpoint().parent_path() / "timeline";
-  std::error_code error;
-  if (!fs::exists(folder, error)) return;
-  for (int i = 1;; ++i) {
-    const fs::path aside = folder.string() + "." + std::to_string(i);
-    if (fs::exists(aside, error)) continue;
-    fs::rename(folder, aside, error);
-    if (error) throw file_error(folder, "cannot be renamed", error.value());
-    log(LogLevel::kInfo, "the old model's timeline is now " + aside.string());
-    return;
-  }
 }
 
 std::string network_text(const SaehdConfig& c) {
@@ -151,8 +137,8 @@ SurgeryReport start_from(const Project& project,
           ", iteration ", report.iteration, sum == file.metadata().end() ? "" : ", " + sum->second);
   extra["consent_src"] = project.record(Side::kSrc).consent;
   extra["consent_dst"] = project.record(Side::kDst).consent;
+  Timeline(project).put_aside();
   trainer.save(project.checkpoint().string(), extra);
-  put_timeline_aside(project);
   note_in_metrics(project, run, path, report);
   return report;
 }
