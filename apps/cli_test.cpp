@@ -9,9 +9,9 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/contact_sheet.h"
-#include "apps/metrics.h"
+#include "apps/pictures/contact_sheet.h"
 #include "apps/test_project.h"
+#include "apps/training/metrics.h"
 #include "faces/detect/dlib_detect.h"
 #include "faces/image/image.h"
 #include "faces/image/test_folder.h"

@@ -11,7 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "apps/settings.h"
+#include "apps/project/settings.h"
 
 namespace diptych {
 

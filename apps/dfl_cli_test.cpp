@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "apps/metrics.h"
 #include "apps/test_cli.h"
+#include "apps/training/metrics.h"
 #include "faces/dfl/jpeg_metadata.h"
 #include "faces/image/file_io.h"
 #include "models/saehd/trainer.h"

@@ -7,9 +7,9 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "apps/open_faceset.h"
+#include "apps/project/open_faceset.h"
 #include "apps/test_project.h"
-#include "apps/timeline.h"
+#include "apps/training/timeline.h"
 #include "faces/image/image.h"
 #include "faces/image/test_folder.h"
 #include "tensor/safetensors.h"

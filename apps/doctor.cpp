@@ -19,7 +19,7 @@
 
 #include "apps/command_line.h"
 #include "apps/doctor.h"
-#include "apps/progress.h"
+#include "apps/terminal/progress.h"
 #include "faces/detect/dlib_detect.h"
 #include "faces/video/libav.h"
 #include "kernels/common/check.h"

@@ -6,10 +6,10 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/contact_sheet.h"
-#include "apps/progress.h"
-#include "apps/project.h"
-#include "apps/stop_flag.h"
+#include "apps/pictures/contact_sheet.h"
+#include "apps/project/project.h"
+#include "apps/terminal/progress.h"
+#include "apps/terminal/stop_flag.h"
 #include "faces/detect/dlib_detect.h"
 #include "faces/image/image.h"
 #include "kernels/common/check.h"

@@ -10,13 +10,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/contact_sheet.h"
-#include "apps/face_ids.h"
+#include "apps/exchange/face_ids.h"
 #include "apps/faces_command.h"
-#include "apps/open_faceset.h"
-#include "apps/progress.h"
-#include "apps/project.h"
-#include "apps/train_data.h"
+#include "apps/pictures/contact_sheet.h"
+#include "apps/project/open_faceset.h"
+#include "apps/project/project.h"
+#include "apps/terminal/progress.h"
+#include "apps/training/train_data.h"
 #include "faces/image/image.h"
 #include "faces/sample/sample_sheet.h"
 #include "kernels/common/check.h"

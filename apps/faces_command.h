@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "apps/command_line.h"
-#include "apps/faces_transfer.h"
+#include "apps/exchange/faces_transfer.h"
 #include "faces/faceset/faceset.h"
 
 namespace diptych {

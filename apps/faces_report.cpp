@@ -6,11 +6,11 @@
 #include <filesystem>
 
 #include "apps/faces_command.h"
-#include "apps/open_faceset.h"
-#include "apps/progress.h"
-#include "apps/project.h"
-#include "apps/report_picture.h"
-#include "apps/stop_flag.h"
+#include "apps/pictures/report_picture.h"
+#include "apps/project/open_faceset.h"
+#include "apps/project/project.h"
+#include "apps/terminal/progress.h"
+#include "apps/terminal/stop_flag.h"
 #include "faces/image/file_io.h"
 #include "faces/image/image.h"
 #include "kernels/common/check.h"

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <limits>
 
-#include "apps/face_ids.h"
+#include "apps/exchange/face_ids.h"
 #include "apps/faces_command.h"
-#include "apps/loss_ranking.h"
-#include "apps/progress.h"
+#include "apps/terminal/progress.h"
+#include "apps/training/loss_ranking.h"
 #include "kernels/common/check.h"
 
 namespace diptych {

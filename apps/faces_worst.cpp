@@ -7,11 +7,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/contact_sheet.h"
 #include "apps/faces_command.h"
-#include "apps/loss_ranking.h"
-#include "apps/open_faceset.h"
-#include "apps/progress.h"
+#include "apps/pictures/contact_sheet.h"
+#include "apps/project/open_faceset.h"
+#include "apps/terminal/progress.h"
+#include "apps/training/loss_ranking.h"
 #include "faces/image/image.h"
 #include "kernels/common/check.h"
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/inspect.h"
+#include "apps/project/inspect.h"
 
 namespace diptych {
 

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "apps/command_line.h"
-#include "apps/progress.h"
-#include "apps/project.h"
-#include "apps/stop_flag.h"
+#include "apps/project/project.h"
+#include "apps/terminal/progress.h"
+#include "apps/terminal/stop_flag.h"
 #include "faces/video/frame_source.h"
 #include "kernels/common/check.h"
 

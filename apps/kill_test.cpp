@@ -11,11 +11,11 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "apps/metrics.h"
-#include "apps/open_faceset.h"
-#include "apps/receipt.h"
+#include "apps/project/open_faceset.h"
 #include "apps/test_project.h"
-#include "apps/timeline.h"
+#include "apps/training/metrics.h"
+#include "apps/training/receipt.h"
+#include "apps/training/timeline.h"
 #include "faces/image/image.h"
 #include "faces/image/test_folder.h"
 #include "kernels/common/rng.h"

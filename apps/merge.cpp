@@ -6,11 +6,11 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/open_faceset.h"
-#include "apps/predictor.h"
-#include "apps/progress.h"
-#include "apps/project.h"
-#include "apps/stop_flag.h"
+#include "apps/project/open_faceset.h"
+#include "apps/project/project.h"
+#include "apps/terminal/progress.h"
+#include "apps/terminal/stop_flag.h"
+#include "apps/training/predictor.h"
 #include "faces/faceset/faceset.h"
 #include "faces/merge/merge_video.h"
 #include "kernels/common/check.h"

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/model_transfer.h"
-#include "apps/progress.h"
+#include "apps/exchange/model_transfer.h"
+#include "apps/terminal/progress.h"
 
 namespace diptych {
 

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/stop_flag.h"
-#include "apps/train_plan.h"
+#include "apps/terminal/stop_flag.h"
+#include "apps/training/train_plan.h"
 
 namespace diptych {
 

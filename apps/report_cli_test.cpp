@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <sqlite3.h>
 
-#include "apps/loss_ranking.h"
 #include "apps/test_project.h"
+#include "apps/training/loss_ranking.h"
 #include "faces/image/image.h"
 #include "faces/image/test_folder.h"
 #include "kernels/common/check.h"

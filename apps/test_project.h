@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#include "apps/project.h"
+#include "apps/project/project.h"
 #include "faces/faceset/faceset.h"
 
 namespace diptych {

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "apps/command_line.h"
-#include "apps/metrics.h"
-#include "apps/open_faceset.h"
-#include "apps/progress.h"
-#include "apps/project_lock.h"
-#include "apps/timeline.h"
+#include "apps/project/open_faceset.h"
+#include "apps/project/project_lock.h"
+#include "apps/terminal/progress.h"
+#include "apps/training/metrics.h"
+#include "apps/training/timeline.h"
 #include "faces/image/file_io.h"
 #include "faces/image/image.h"
 #include "faces/provenance/label.h"

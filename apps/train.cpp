@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/provoke.h"
-#include "apps/stop_flag.h"
-#include "apps/train_from.h"
-#include "apps/train_session.h"
+#include "apps/terminal/stop_flag.h"
+#include "apps/training/provoke.h"
+#include "apps/training/train_from.h"
+#include "apps/training/train_session.h"
 
 namespace diptych {
 

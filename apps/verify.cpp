@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/inspect.h"
-#include "apps/open_faceset.h"
-#include "apps/project.h"
+#include "apps/project/inspect.h"
+#include "apps/project/open_faceset.h"
+#include "apps/project/project.h"
 #include "faces/faceset/faceset.h"
 #include "faces/image/image.h"
 #include "faces/provenance/label.h"

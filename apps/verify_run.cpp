@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "apps/command_line.h"
-#include "apps/progress.h"
-#include "apps/receipt.h"
-#include "apps/train_steps.h"
+#include "apps/terminal/progress.h"
+#include "apps/training/receipt.h"
+#include "apps/training/train_steps.h"
 
 namespace diptych {
 

@@ -13,9 +13,9 @@
 #include <nlohmann/json.hpp>
 #include <onnx/onnx_pb.h>
 
+#include "apps/exchange/opencv_check.h"
 #include "apps/onnx/test_model.h"
-#include "apps/opencv_check.h"
-#include "apps/preview.h"
+#include "apps/training/preview.h"
 #include "faces/image/file_io.h"
 #include "faces/image/test_folder.h"
 #include "tests/support/throws.h"

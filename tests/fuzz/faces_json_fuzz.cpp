@@ -5,7 +5,7 @@
 
 #include <opencv2/core.hpp>
 
-#include "apps/face_folder.h"
+#include "apps/exchange/face_folder.h"
 #include "faces/image/image.h"
 #include "kernels/common/check.h"
 #include "tests/fuzz/scratch_folder.h"

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include <optional>
 
-#include "apps/project.h"
+#include "apps/project/project.h"
 #include "kernels/common/check.h"
 #include "tests/fuzz/scratch_folder.h"
 
