@@ -11,6 +11,7 @@
 #include "faces/extract/extract.h"
 #include "faces/image/image.h"
 #include "faces/image/test_folder.h"
+#include "faces/mask/masks.h"
 #include "kernels/common/check.h"
 
 namespace diptych {
@@ -108,6 +109,34 @@ TEST(Sharpness, OnlyCountsTheFace) {
   Landmarks p;
   for (int i = 0; i < 68; ++i) p[i] = {128 + kHeadTemplate[i][0], 150 + kHeadTemplate[i][1]};
   EXPECT_EQ(face_sharpness(picture, p), 0);
+}
+
+// The definition, over the whole picture.
+double plain_sharpness(const cv::Mat& bgr, const Landmarks& landmarks) {
+  cv::Mat grey, edges;
+  cv::cvtColor(bgr, grey, cv::COLOR_BGR2GRAY);
+  cv::Laplacian(grey, edges, CV_32F, 3);
+  const cv::Mat inside = hull_mask(landmarks, bgr.size()) > 0;
+  cv::Scalar mean, deviation;
+  cv::meanStdDev(edges, mean, deviation, inside);
+  return deviation[0] * deviation[0];
+}
+
+TEST(Sharpness, TheBoxAroundTheFaceGivesWhatTheWholePictureGives) {
+  cv::RNG rng(5);
+  cv::Mat picture(97, 121, CV_8UC3);
+  for (int k = 0; k < 50; ++k) {  // whole, turned, cut off by a border, larger than the picture
+    rng.fill(picture, cv::RNG::UNIFORM, 0, 256);
+    const double scale = rng.uniform(0.1, 1.5), turn = rng.uniform(-1.5, 1.5);
+    const cv::Point2d centre(rng.uniform(0, 121), rng.uniform(0, 97));
+    Landmarks p;
+    for (int i = 0; i < 68; ++i) {
+      const double x = scale * kHeadTemplate[i][0], y = scale * kHeadTemplate[i][1];
+      p[i] = {centre.x + std::cos(turn) * x - std::sin(turn) * y,
+              centre.y + std::sin(turn) * x + std::cos(turn) * y};
+    }
+    EXPECT_EQ(face_sharpness(picture, p), plain_sharpness(picture, p)) << k;
+  }
 }
 
 TEST(Sharpness, IsZeroWithoutAFace) {

@@ -59,6 +59,17 @@ void fill_hull(cv::Mat& mask, const IntPoints& points, std::initializer_list<Ran
   cv::fillConvexPoly(mask, hull, cv::Scalar(1));
 }
 
+void fill_face(cv::Mat& mask, const IntPoints& p) {
+  fill_hull(mask, p, {{0, 8}, {17, 17}});                      // right jaw
+  fill_hull(mask, p, {{8, 16}, {26, 26}});                     // left jaw
+  fill_hull(mask, p, {{17, 19}, {8, 8}});                      // right cheek
+  fill_hull(mask, p, {{24, 26}, {8, 8}});                      // left cheek
+  fill_hull(mask, p, {{19, 24}, {8, 8}});                      // ridge of the nose
+  fill_hull(mask, p, {{17, 21}, {27, 27}, {31, 35}, {8, 8}});  // right eye
+  fill_hull(mask, p, {{22, 26}, {27, 27}, {31, 35}, {8, 8}});  // left eye
+  fill_hull(mask, p, {{27, 35}});                              // nose
+}
+
 // The original's softening. Pictures lower than 32 pixels are not dilated.
 void soften(cv::Mat& mask) {
   const int spread = mask.rows / 32, blur = (mask.rows / 16) | 1;
@@ -87,17 +98,21 @@ std::array<cv::Point, 68> expand_eyebrows(const Landmarks& landmarks, double fac
 
 cv::Mat hull_mask(const Landmarks& landmarks, cv::Size size, double eyebrow_factor) {
   check_size(size);
-  const IntPoints p = expand_eyebrows(landmarks, eyebrow_factor);
   cv::Mat mask = cv::Mat::zeros(size, CV_32FC1);
-  fill_hull(mask, p, {{0, 8}, {17, 17}});                      // right jaw
-  fill_hull(mask, p, {{8, 16}, {26, 26}});                     // left jaw
-  fill_hull(mask, p, {{17, 19}, {8, 8}});                      // right cheek
-  fill_hull(mask, p, {{24, 26}, {8, 8}});                      // left cheek
-  fill_hull(mask, p, {{19, 24}, {8, 8}});                      // ridge of the nose
-  fill_hull(mask, p, {{17, 21}, {27, 27}, {31, 35}, {8, 8}});  // right eye
-  fill_hull(mask, p, {{22, 26}, {27, 27}, {31, 35}, {8, 8}});  // left eye
-  fill_hull(mask, p, {{27, 35}});                              // nose
+  fill_face(mask, expand_eyebrows(landmarks, eyebrow_factor));
   return mask;
+}
+
+HullCutout hull_cutout(const Landmarks& landmarks, cv::Size size, double eyebrow_factor) {
+  check_size(size);
+  IntPoints p = expand_eyebrows(landmarks, eyebrow_factor);
+  HullCutout cutout;
+  cutout.box = cv::boundingRect(p) & cv::Rect({}, size);
+  if (cutout.box.empty()) return {};
+  for (cv::Point& point : p) point -= cutout.box.tl();
+  cutout.inside = cv::Mat::zeros(cutout.box.size(), CV_8UC1);
+  fill_face(cutout.inside, p);
+  return cutout;
 }
 
 cv::Mat eyes_mask(const Landmarks& landmarks, cv::Size size) {
