@@ -1,8 +1,11 @@
 // Importing DeepFaceLab's faces.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <future>
 #include <map>
 #include <span>
+#include <unordered_set>
+#include <utility>
 
 #include <opencv2/core/utility.hpp>
 
@@ -14,10 +17,9 @@ namespace diptych {
 
 namespace {
 
-// Faces that are decoded side by side, between two words to the user; and stored in one
-// transaction, because each waits for the disk several times.
-constexpr size_t kDecodedAtOnce = 128, kStoredAtOnce = 1024;
-constexpr size_t kBytesAtOnce = size_t{1} << 28;
+// Faces that are decoded side by side, between two words to the user.
+constexpr size_t kDecodedAtOnce = 128;
+constexpr size_t kBytesAtOnce = size_t{1} << 27;  // twice in memory: one batch is stored meanwhile
 
 // What the first look at a picture tells.
 struct Look {
@@ -64,6 +66,8 @@ class Import {
       entry.first = frame;
       entry.second.push_back(i);
     }
+    std::unordered_set<int64_t> there;
+    for (const FrameRecord& frame : faces_.frames()) there.insert(frame.frame_index);
     std::vector<FrameFaces> batch;
     std::vector<std::pair<size_t, size_t>> work;  // place in the batch, picture
     size_t bytes = 0;
@@ -72,7 +76,7 @@ class Import {
         result_.stopped = true;
         break;
       }
-      if (faces_.has_frame(index)) {
+      if (there.contains(index)) {
         result_.skipped_frames.push_back(index);
         done_ += static_cast<int64_t>(entry.second.size());
         continue;
@@ -82,11 +86,12 @@ class Import {
         bytes += looks_[picture].bytes;
       }
       batch.push_back({entry.first, {}});
-      if (work.size() < kStoredAtOnce && bytes < kBytesAtOnce) continue;
+      if (work.size() < options_.faces_at_once && bytes < kBytesAtOnce) continue;
       store(batch, work);
       bytes = 0;
     }
     store(batch, work);
+    wait_for_disk();
     return std::move(result_);
   }
 
@@ -125,16 +130,23 @@ class Import {
     result_.left_out.push_back(named ? reason : name + ": " + reason);
   }
 
-  // Decodes a batch, keeps it in the faceset and empties it.
+  // Decodes a batch, hands it to a thread that keeps it in the faceset, and empties it. Batches are
+  // stored one after the other in their order, each in one transaction, while the next is decoded.
   void store(std::vector<FrameFaces>& batch, std::vector<std::pair<size_t, size_t>>& work) {
     for (size_t begin = 0; begin < work.size(); begin += kDecodedAtOnce) {
       decode(batch, std::span(work).subspan(begin, std::min(kDecodedAtOnce, work.size() - begin)));
       if (options_.progress) options_.progress(done_, total_);
     }
     std::erase_if(batch, [](const FrameFaces& frame) { return frame.faces.empty(); });
-    faces_.put_frames(batch);
-    batch.clear();
+    wait_for_disk();
+    storing_ = std::async(std::launch::async,
+                          [this, full = std::exchange(batch, {})] { faces_.put_frames(full); });
     work.clear();
+  }
+
+  // Throws what storing the last batch threw.
+  void wait_for_disk() {
+    if (storing_.valid()) storing_.get();
   }
 
   void decode(std::vector<FrameFaces>& batch, std::span<const std::pair<size_t, size_t>> work) {
@@ -175,6 +187,7 @@ class Import {
   int64_t done_ = 0;
   std::vector<Look> looks_;
   DflImportResult result_;
+  std::future<void> storing_;  // its end is waited for, also when an error leaves run()
 };
 
 }  // namespace

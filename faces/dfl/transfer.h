@@ -11,8 +11,9 @@ namespace diptych {
 
 struct DflImportOptions {
   FrameNameOptions frames;
-  bool strict = false;         // a picture that cannot be used ends the import before it began
-  std::function<bool()> stop;  // asked between frames
+  bool strict = false;          // a picture that cannot be used ends the import before it began
+  size_t faces_at_once = 1024;  // stored in one transaction, because each waits for the disk
+  std::function<bool()> stop;   // asked between frames
   std::function<void(int64_t done, int64_t total)> progress;
 };
 
@@ -26,8 +27,10 @@ struct DflImportResult {
 
 // Adds the faces, frame by frame; the pictures' bytes are not changed. Everything is read and its
 // structure checked before the first change; a picture whose coded data prove damaged later is left
-// out. Frames that the faceset has already are left alone, so a second run goes on. InputError:
-// nothing can be used, frames that must be tied and cannot, or (strict) any picture.
+// out. Pictures are decoded by all threads that OpenCV has while the batch before is stored; the
+// result does not depend on their number. Frames that the faceset has already are left alone, so a
+// second run goes on. InputError: nothing can be used, frames that must be tied and cannot, or
+// (strict) any picture.
 DflImportResult import_dfl(const DflCollection& from,
                            Faceset& faces,
                            const DflImportOptions& options = {});

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "faces/dfl/transfer.h"
 
+#include <opencv2/core/utility.hpp>
+
 #include "faces/dfl/convert.h"
 #include "faces/dfl/test_dfl.h"
 #include "faces/image/image.h"
@@ -177,6 +179,33 @@ TEST_F(DflTransfer, ASecondRunAddsNothing) {
   EXPECT_EQ(again.faces, 0);
   EXPECT_EQ(again.skipped_frames, (std::vector<int64_t>{0, 1, 2}));
   EXPECT_EQ(faces().count(), 3);
+}
+
+TEST_F(DflTransfer, ThreadsAndBatchesChangeNothing) {
+  const fs::path in = make_folder(9);
+  const int threads = cv::getNumThreads();
+  std::vector<std::vector<Face>> results;
+  for (const auto& [count, at_once] : {std::pair(1, 1024), std::pair(4, 2)}) {
+    cv::setNumThreads(count);
+    DflImportOptions options;
+    options.faces_at_once = static_cast<size_t>(at_once);
+    Faceset set = Faceset::create((folder / str(count, ".faces")).string());
+    EXPECT_EQ(import_dfl(DflCollection::open(in), set, options).faces, 9);
+    results.push_back(set.load_all(true));
+  }
+  cv::setNumThreads(threads);
+  ASSERT_EQ(results[0].size(), 9u);
+  ASSERT_EQ(results[1].size(), 9u);
+  for (size_t i = 0; i < 9; ++i) {
+    const Face &a = results[0][i], &b = results[1][i];
+    EXPECT_EQ(a.id, b.id);
+    EXPECT_EQ(a.frame_index, b.frame_index);
+    EXPECT_EQ(a.image, b.image);
+    EXPECT_EQ(a.landmarks, b.landmarks);
+    EXPECT_EQ(a.sharpness, b.sharpness);
+    EXPECT_EQ(a.pose.yaw, b.pose.yaw);
+    EXPECT_EQ(a.extra, b.extra);
+  }
 }
 
 TEST_F(DflTransfer, NamesThatAreNoNumbersAreNumberedInOrder) {

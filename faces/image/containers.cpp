@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "kernels/common/check.h"
 
@@ -20,10 +21,13 @@ bool is_restart(uint8_t marker) {
 
 // Position of the 0xFF of the next marker in entropy-coded data; the file size when there is none.
 size_t skip_coded_data(std::span<const uint8_t> file, size_t at) {
-  for (; at + 1 < file.size(); ++at) {
-    if (file[at] != 0xFF) continue;
+  while (at + 1 < file.size()) {
+    const void* found = std::memchr(file.data() + at, 0xFF, file.size() - 1 - at);
+    if (!found) break;
+    at = static_cast<size_t>(static_cast<const uint8_t*>(found) - file.data());
     const uint8_t next = file[at + 1];
     if (next != 0 && next != 0xFF && !is_restart(next)) return at;
+    ++at;
   }
   return file.size();
 }
