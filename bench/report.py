@@ -8,6 +8,8 @@ A page marks a table's place with `<!-- table: NAME WORDS -->` and `<!-- end -->
   layers OP NETWORK        conv2d's or gemm's chosen kernel on each layer beside the vendor's best and the floor (kind
                            "layer", bench/layers)
   rungs OP NETWORK         every rung of OP, as a share of the floor over all layers of NETWORK it ran
+  cpu_terms                what each further loss adds to a training step on a CPU (bench/cpu_engine.py)
+  cpu_sampler              samples a thread makes by mode of colour transfer, beside what a step on a CPU takes
 The newest line of each measurement counts. Where nothing was measured the table says so: no number is typed by hand.
 
   bench/report.py [--check] [ROOT]    --check: changes nothing, fails when a page is out of date
@@ -117,6 +119,36 @@ def peer_gpu(lines):
                 circumstances(rows))
 
 
+def cpu_terms(lines):
+    rows = newest_chip(newest(lines, "cpu_term", ("chip", "network", "threads", "term")))
+    if not rows:
+        return NOT_MEASURED
+    body = [[r["term"], "%.0f" % r["cpu_ms"], "%.2f" % r["ratio"]] for r in rows]
+    same = {key: rows[0][key] for key in ("chip", "network", "threads")}
+    health = newest(lines, "cpu_health", tuple(same), **same)
+    share = "The health of a step, %.2f %% of it, is in all. " % (100 * health[-1]["share"]) if health else ""
+    return grid(["step with", "ms of CPU time", "ratio to the plain one"], body,
+                "One training iteration, %s, %d thread. %sRatios are medians of neighbouring runs. %s; "
+                "`bench/cpu_engine.py`." % (rows[0]["network"], rows[0]["threads"], share, on_cpu(rows)))
+
+
+def cpu_sampler(lines):
+    rows = newest_chip(newest(lines, "cpu_sampler", ("chip", "network", "threads", "mode")))
+    if not rows:
+        return NOT_MEASURED
+    body = []
+    for r in rows:
+        taken = r["batch"] / r["step_ms"] * 1e3  # of the side whose colours are changed
+        body.append([r["mode"], "%.0f" % r["samples_per_s"], "%.1f" % taken, "%.0f" % (r["samples_per_s"] / taken)])
+    return grid(["ct_mode", "samples/s of a thread", "src samples/s a step takes", "times as many"], body,
+                "At 128 pixels, CPU time; the step is %s, %d thread. %s; `bench/cpu_engine.py`." % (
+                    rows[0]["network"], rows[0]["threads"], on_cpu(rows)))
+
+
+def on_cpu(rows):
+    return "%s, %s, commit %s" % (rows[-1]["chip"], rows[-1]["date"], rows[-1]["commit"])
+
+
 def layer_rows(lines, op, network):
     dense = op == "gemm"
     rows = newest(lines, "layer", ("chip", "network", "layer", "pass", "dtype", "variant"), network=network)
@@ -163,7 +195,8 @@ def rungs(lines, op, network):
                 "%s, all layers a rung takes. %s; `bench/layers`." % (network, circumstances(rows)))
 
 
-TABLES = {"peer_cpu": (peer_cpu, 0), "peer_gpu": (peer_gpu, 0), "layers": (layers, 2), "rungs": (rungs, 2)}
+TABLES = {"peer_cpu": (peer_cpu, 0), "peer_gpu": (peer_gpu, 0), "layers": (layers, 2), "rungs": (rungs, 2),
+          "cpu_terms": (cpu_terms, 0), "cpu_sampler": (cpu_sampler, 0)}
 
 
 def table(lines, words, page):

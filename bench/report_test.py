@@ -53,10 +53,26 @@ def rows_of(page):
 
 
 def says_where_nothing_was_measured():
-    for name in ("peer_cpu", "peer_gpu", "layers conv2d df-ud-128-b8", "rungs gemm df-ud-128-b8"):
+    for name in ("peer_cpu", "peer_gpu", "layers conv2d df-ud-128-b8", "rungs gemm df-ud-128-b8",
+                 "cpu_terms", "cpu_sampler"):
         folder = Folder(marked(name), {})
         assert folder.run().returncode == 0
         assert folder.page() == marked(name, "*Not measured yet.*\n"), folder.page()
+
+
+def tells_what_a_step_on_a_cpu_costs_and_takes():
+    on = dict(date="2026-01-02", commit="abc1234", chip="Chip X", network="net", threads=1, batch=4)
+    folder = Folder(marked("cpu_terms") + marked("cpu_sampler"), {"cpu_engine.jsonl": [
+        dict(on, kind="cpu_term", term="plain", cpu_ms=1000.0, ratio=1.0),
+        dict(on, kind="cpu_term", term="GAN", cpu_ms=1100.0, ratio=1.1),
+        dict(on, kind="cpu_health", share=0.005),
+        dict(on, kind="cpu_sampler", mode="idt", samples_per_s=100.0, step_ms=2000.0),
+    ]})
+    assert folder.run().returncode == 0
+    rows = rows_of(folder.page())
+    assert rows[1:3] == [["plain", "1000", "1.00"], ["GAN", "1100", "1.10"]], rows
+    assert rows[4] == ["idt", "100", "2.0", "50"], rows  # 4 of a side in 2 seconds
+    assert "0.50 %" in folder.page() and "Chip X, 2026-01-02, commit abc1234" in folder.page()
 
 
 def compares_the_chosen_kernel_with_the_vendors_best():
@@ -143,7 +159,7 @@ def main():
              and t.__code__.co_argcount == 0 and t is not main]
     for test in tests:
         test()
-    assert len(tests) == 8, "%d tests ran" % len(tests)
+    assert len(tests) == 9, "%d tests ran" % len(tests)
 
 
 if __name__ == "__main__":
