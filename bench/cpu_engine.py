@@ -22,7 +22,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NETWORK = ("--archi df-ud --resolution 128 --ae 256 --e 64 --d 64 --mask 22 --batch 4 --dtype f32 --threads 1 "
            "--warmup 1").split()
 TERMS = {"plain": [], "GAN": ["--gan", "0.1", "--patch", "16", "--gan-dims", "16"],
-         "true face": ["--true-face", "0.01"], "face style": ["--face-style", "10"], "background style": ["--bg-style", "10"]}
+         "true face": ["--true-face", "0.01"], "face style": ["--face-style", "10"],
+         "background style": ["--bg-style", "10"]}
 MODES = {"none": "plain", "rct": "rct", "lct": "lct", "mkl": "mkl", "idt": "idt", "sot": "sot"}
 
 
