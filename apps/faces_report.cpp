@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "apps/faces_command.h"
+#include "apps/pictures/picture_file.h"
 #include "apps/pictures/report_picture.h"
 #include "apps/project/open_faceset.h"
 #include "apps/project/project.h"
@@ -29,6 +30,7 @@ struct ReportArguments {
 // What the report is about and where it goes.
 struct ReportPlan {
   std::array<std::optional<fs::path>, 2> facesets;
+  std::array<bool, 2> asked = {true, true};
   Settings settings;
   fs::path picture, data;
   std::string title;
@@ -39,12 +41,6 @@ fs::path json_beside(const fs::path& picture) {
   return data.replace_extension(".json");
 }
 
-void check_picture_name(const std::string& path) {
-  if (path.empty() || is_image_name(path)) return;
-  throw InputError(path, "is not the name of a picture",
-                   "Use a name that ends in .png; the numbers go beside it as .json");
-}
-
 ReportPlan plan_file(const ReportArguments& a) {
   ReportPlan plan;
   if (a.path.empty()) {
@@ -53,6 +49,7 @@ ReportPlan plan_file(const ReportArguments& a) {
   }
   const Side side = a.side.empty() ? Side::kSrc : side_from(a.side);
   plan.facesets[static_cast<size_t>(side)] = a.target;
+  plan.asked[1 - static_cast<size_t>(side)] = false;
   plan.settings = a.flags->resolve({});
   plan.picture = a.path;
   plan.title = "Faceset report: " + fs::path(a.target).filename().string();
@@ -65,7 +62,8 @@ ReportPlan plan_project(const ReportArguments& a) {
   plan.settings = a.flags->resolve(project.settings());
   std::error_code error;
   for (const Side side : kSides) {
-    if (!a.side.empty() && side_from(a.side) != side) continue;
+    plan.asked[static_cast<size_t>(side)] = a.side.empty() || side_from(a.side) == side;
+    if (!plan.asked[static_cast<size_t>(side)]) continue;
     if (fs::exists(project.faces(side), error))
       plan.facesets[static_cast<size_t>(side)] = project.faces(side);
   }
@@ -79,7 +77,7 @@ ReportPlan plan_project(const ReportArguments& a) {
 }
 
 ReportPlan plan_of(const ReportArguments& a) {
-  check_picture_name(a.path);
+  if (!a.path.empty()) check_picture_name(a.path);
   std::error_code error;
   ReportPlan plan = fs::is_directory(a.target, error) ? plan_project(a) : plan_file(a);
   plan.data = json_beside(plan.picture);
@@ -140,7 +138,8 @@ int report(const ReportArguments& a) {
     std::printf("stopped: no report was written\n");
     return kExitOk;
   }
-  const FacesReport report = make_faces_report(sides.measures, options.resolution, options.type);
+  const FacesReport report =
+      make_faces_report(sides.measures, options.resolution, options.type, plan.asked);
   std::array<ReportSide, 2> drawn;
   for (size_t i = 0; i < 2; ++i) {
     if (sides.faces[i]) drawn[i] = {&*sides.faces[i], &*sides.measures[i]};

@@ -9,6 +9,7 @@
 
 #include "apps/faces_command.h"
 #include "apps/pictures/contact_sheet.h"
+#include "apps/pictures/picture_file.h"
 #include "apps/project/open_faceset.h"
 #include "apps/terminal/progress.h"
 #include "apps/training/loss_ranking.h"
@@ -94,9 +95,7 @@ void draw_sheet(const WorstArguments& a,
 
 int worst(const WorstArguments& a) {
   const FacesArguments& given = *a.faces;
-  if (!a.sheet.empty() && !is_image_name(a.sheet)) {
-    throw InputError(a.sheet, "is not the name of a picture", "Use a name that ends in .png");
-  }
+  if (!a.sheet.empty()) check_picture_name(a.sheet);
   const Faceset faceset = open_faceset_to_read(faceset_path(given));
   const LossRanking ranking = rank_losses(faceset, given.min_seen);
   const std::vector<FaceLoss> faces = worst_of(ranking, a.most);

@@ -139,18 +139,20 @@ void kill_imports(const std::vector<std::string>& format, uint64_t seed) {
   words.insert(words.end(), format.begin(), format.end());
   ASSERT_EQ(run_program(words, folder.path()).exit_code, 0);
   Rng rng(seed, 0, 0);
+  int killed = 0;
   for (int kill = 0; kill < kills(); ++kill) {
     const fs::path target = folder / str("t", kill, ".faces");
     make_faceset(target, 2, 5000);
     words = {"faces", "import", target.string(), "--from", from};
     words.insert(words.end(), format.begin(), format.end());
-    kill_in(words, folder.path(), {}, static_cast<uint64_t>(rng.below(250)));
+    killed += kill_in(words, folder.path(), {}, static_cast<uint64_t>(rng.below(250)));
     const Faceset faces = open_faceset_to_read(target);
     EXPECT_TRUE(faces.check().empty());
     EXPECT_GE(faces.count(), 2);
     if (::testing::Test::HasFailure()) return;
     fs::remove(target);
   }
+  EXPECT_GT(killed, 0);
 }
 
 TEST(Kill, ImportingFacesLeavesAWholeFaceset) {

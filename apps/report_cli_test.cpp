@@ -97,6 +97,21 @@ TEST_F(ReportCli, AFacesetWithoutAProjectNeedsAPlaceForTheReport) {
   expect_user_error({"report", path("a.faces"), "-o", path("nowhere/r.png")}, {"nowhere"});
 }
 
+TEST_F(ReportCli, ASideThatIsNotAskedForIsNotMissed) {
+  make_project(folder / "p");
+  const RunResult result = run({"report", path("p"), "--side", "src"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(has(result, "src has 6 faces")) << result.out;
+  EXPECT_FALSE(has(result, "dst")) << result.out;
+}
+
+TEST_F(ReportCli, APictureThatCannotBeWrittenIsRefusedAtOnce) {
+  make_project(folder / "p");
+  expect_user_error({"report", path("p"), "-o", path("r.webp")}, {"r.webp", ".png"});
+  expect_user_error({"worst", path("p"), "--side", "src", "--sheet", path("w.tif")},
+                    {"w.tif", ".png"});
+}
+
 TEST_F(ReportCli, EmptyAndTrashedFacesets) {
   const Project project = make_project(folder / "p");
   fs::remove(project.faces(Side::kSrc));
@@ -122,6 +137,7 @@ TEST_F(ReportCli, DamagedFacesAreListedAndTheOthersReported) {
   EXPECT_EQ(j["src"]["usable"], 2);
   EXPECT_EQ(j["src"]["unusable"], 4);
   EXPECT_EQ(j["src"]["trouble"].size(), 4u);
+  EXPECT_EQ(j["src"]["frames_with_several_faces"], 0);
   EXPECT_EQ(j["src"]["without_pose"], 1);
   EXPECT_EQ(run({"sheet", path("p"), "--side", "src", "-o", path("s.png")}).exit_code, 0);
 }

@@ -43,6 +43,7 @@ int train(const TrainArguments& a) {
   request.iterations = a.iterations;
   if (a.force && a.from.empty())
     throw InputError("--force", "belongs to --from", "Leave it out: training goes on by itself");
+  if (!a.provoke.empty()) check_provoke(a.provoke);
   if (!a.from.empty()) begin_with_surgery(project, request.settings, a);
   StopFlag stop;
   const auto start = std::chrono::steady_clock::now();
@@ -60,7 +61,6 @@ int train(const TrainArguments& a) {
                  : str("quit at once; iteration ", saved, " is saved, nothing is lost"));
   };
   if (!a.provoke.empty()) {
-    check_provoke(a.provoke);
     request.disturb = [&](SaehdTrainer& trainer, int64_t attempt) {
       if (attempt != kProvokeAfter) return;
       std::fprintf(stderr, "provoked: %s\n", a.provoke.c_str());

@@ -48,6 +48,7 @@ esac
 
 part_carry() {
   local gtest="${GTEST_SOURCE:-/usr/src/googletest}"
+  local peer="${PEER:-$(first shared/peer/saehd_torch.py ../shared/peer/saehd_torch.py)}"  # not the copy that is replaced
   [ -f "$gtest/googletest/CMakeLists.txt" ] ||
     { echo "gpu_check: no GoogleTest source in $gtest; install libgtest-dev or set GTEST_SOURCE" >&2; exit 1; }
   rm -rf "$carried"

@@ -171,6 +171,16 @@ TEST(Sentinel, TrainingDoesNotEndInTrouble) {
   EXPECT_EQ(sentinel.at_the_end().action, kStop);
 }
 
+TEST(Sentinel, EndsInTroubleAreCountedHoweverFarApart) {
+  Sentinel sentinel = with_history();
+  for (int i = 0; i <= Sentinel::kMostRollBacks; ++i) {
+    sentinel.observe(saturated_step());
+    EXPECT_EQ(sentinel.at_the_end().action, i < Sentinel::kMostRollBacks ? kRollBack : kStop);
+    sentinel.rolled_back();
+    for (int k = 0; k <= Sentinel::kPatience; ++k) sentinel.observe(healthy_step(k));
+  }
+}
+
 TEST(Sentinel, AHealthyStepAfterAStrikeEndsWell) {
   Sentinel sentinel = with_history();
   sentinel.observe(saturated_step());

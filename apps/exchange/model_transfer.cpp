@@ -101,7 +101,11 @@ std::string doubt_about(const Project& project, const Settings& settings) {
   Stream stream(Engine::kCpu, static_cast<int>(settings.integer("train.threads")));
   const StreamGuard guard(stream);
   const Safetensors checkpoint = Safetensors::open(project.checkpoint().string());
-  return doubt_of_letters(try_letters(checkpoint, Holdout(faces[0], faces[1], prepare)));
+  try {
+    return doubt_of_letters(try_letters(checkpoint, Holdout(faces[0], faces[1], prepare)));
+  } catch (const InputError&) {  // a face that cannot be prepared: the model is imported already
+    return {};
+  }
 }
 
 }  // namespace

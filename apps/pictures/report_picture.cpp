@@ -105,7 +105,7 @@ void add_counts(Page& page, const FacesReport& report) {
     cv::rectangle(block, {0, y - 12, 12, 12}, colour, cv::FILLED);
     draw_text(block, kSideNames[side], {20, y}, kInk);
     if (!report.sides[side]) {
-      draw_text(block, "no faceset", {100, y}, kInk);
+      draw_text(block, report.asked[side] ? "no faceset" : "not looked at", {100, y}, kInk);
       continue;
     }
     const SideSummary& s = *report.sides[side];

@@ -152,16 +152,19 @@ RunReceipt::RunReceipt(const std::filesystem::path& file,
                        const std::vector<Face>& src,
                        const std::vector<Face>& dst,
                        int64_t first,
-                       bool fresh)
+                       bool fresh,
+                       bool from_elsewhere)
     : file_(file), recording_(fresh && first == 0), begun_(now_seconds()) {
   std::error_code error;
   if (first != 0 && std::filesystem::exists(file, error)) {
     try {
       receipt_ = read_receipt(file);
-      return;  // what the beginning was made with stays; numbers of the end are new
+      // What the beginning was made with stays; numbers of the end are new. A replay under weights
+      // from elsewhere is that of the model they have replaced.
+      if (!from_elsewhere || !receipt_.replay) return;
     } catch (const InputError&) {
-      receipt_ = {};
     }
+    receipt_ = {};
   }
   receipt_.program = "diptych " DIPTYCH_VERSION;
   receipt_.engine = name_of(stream.engine());

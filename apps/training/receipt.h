@@ -57,14 +57,15 @@ class RunReceipt {
   static constexpr int64_t kSteps = 100;
 
   // A session that goes on keeps the fingerprint that its predecessor left in `file`. fresh: the
-  // weights are those of the seed.
+  // weights are those of the seed; from_elsewhere: they were imported or carried over.
   RunReceipt(const std::filesystem::path& file,
              const Settings& settings,
              const Stream& stream,
              const std::vector<Face>& src,
              const std::vector<Face>& dst,
              int64_t first,
-             bool fresh);
+             bool fresh,
+             bool from_elsewhere);
 
   // The fingerprint is still growing.
   bool recording() const { return recording_; }

@@ -154,12 +154,20 @@ TrainPlan plan_training(const Project& project, const PlanRequest& request) {
   plan.iteration = iteration_of(project);
   plan.program = stream.on_device() ? 0 : kilobytes_in("/proc/self/status", "VmRSS");
   plan.costs = step_costs(plan.options);
-  plan.memory = foretell_memory(plan.options, plan.threads);
+  try {
+    plan.memory = foretell_memory(plan.options, plan.threads);
+  } catch (const Error& e) {
+    throw InputError(project.toml().string(),
+                     str("one tensor of this network is larger than this machine (", e.what(), ")"),
+                     "Lower batch_size, resolution or the dims of the network");
+  }
   plan.foretold_on_cpu = engine != Engine::kCpu;
   plan.memory_free = request.memory_bytes > 0 ? request.memory_bytes : free_memory(engine);
   add_faces(project, request, plan);
   if (!plan.fits() && request.measure)
     plan.missing.emplace_back("no iteration was measured: it does not fit into the memory");
+  else if (request.measure && plan.memory_total() > free_memory(engine))
+    plan.missing.emplace_back("no iteration was measured: it does not fit into this machine");
   if (request.measure && plan.missing.empty()) plan.measured = measure(project, request);
   add_disk(project, request, plan);
   plan.suggestions = suggest(plan, s);

@@ -67,7 +67,9 @@ struct TrainPlan {
   bool fits() const { return memory_total() <= memory_free; }
 
   // Of the iterations that are left, by the measurement; of 100,000 without a target.
-  int64_t iterations_left() const { return target > 0 ? target - iteration : 100000; }
+  int64_t iterations_left() const {
+    return target <= 0 ? 100000 : target > iteration ? target - iteration : 0;
+  }
 
   double hours() const;
 };

@@ -36,13 +36,14 @@ std::string list_faces(const std::vector<int64_t>& src, const std::vector<int64_
 int rank_of(SentinelAction action) {
   switch (action) {
     case SentinelAction::kStop:
-      return 4;
+      return 5;
     case SentinelAction::kRollBack:
-      return 3;
+      return 4;
     case SentinelAction::kLowerRate:
+      return 3;
+    case SentinelAction::kRaiseRate:
       return 2;
     case SentinelAction::kSkip:
-    case SentinelAction::kRaiseRate:
       return 1;
     case SentinelAction::kNone:
       break;

@@ -84,6 +84,8 @@ void TrainSession::load_checkpoint() {
   steps_ = std::make_unique<TrainSteps>(settings_, src_faces_, dst_faces_);
   const Metadata metadata = resume ? trainer().load(path) : Metadata{};
   fresh_ = !resume;
+  // Pretraining counted iterations of its own: its states are no way back for what begins now.
+  if (trainer().pretraining_ended()) Timeline(project_).put_aside();
   for (const char* key : {"from", "imported_from"})
     if (metadata.count(key)) origin_[key] = metadata.at(key);
   first_ = saved_ = trainer().iteration();
@@ -209,6 +211,7 @@ void TrainSession::absorb(const StepOutcome& outcome) {
     receipt_->add(*outcome.step, trainer());
   }
   judge(outcome);
+  if (outcome.step) review_losses();  // here: draining may be what reaches the iteration
 }
 
 void TrainSession::drain() {
@@ -221,7 +224,6 @@ void TrainSession::iterate(Progress& progress) {
     ++attempt_;
   }));
   carry_out();
-  review_losses();
   const auto [src_mean, dst_mean] = recent_losses();
   const int64_t last = last_iteration();
   progress.update(trainer().iteration(),
@@ -271,10 +273,10 @@ bool TrainSession::worth_saving() const {
   return std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w); });
 }
 
-bool TrainSession::due_for_save(Clock::time_point since) const {
+bool TrainSession::due_for_save(int64_t now, Clock::time_point since) const {
   if (sentinel_ && !sentinel_->calm()) return false;
   const int64_t every = settings_.integer("train.save_every_iters");
-  if (every > 0 && steps_->trainer().iteration() % every == 0) return true;
+  if (every > 0 && now % every == 0) return true;
   return milliseconds(Clock::now() - since) >= settings_.real("train.save_minutes") * 60000.0;
 }
 
@@ -284,7 +286,7 @@ void TrainSession::or_save(const std::function<void()>& write) {
     write();
   } catch (const InputError&) {
     try {
-      if (trainer().iteration() > saved_) save();
+      if (trainer().iteration() > saved_ && worth_saving()) save();
     } catch (const Error& e) {
       log(LogLevel::kInfo, e.what());
     }
@@ -299,7 +301,7 @@ void TrainSession::begin() {
   metrics_ = std::make_unique<MetricsWriter>(run / "metrics.jsonl");
   if (settings_.on("train.tensorboard")) events_ = std::make_unique<EventFile>(run);
   receipt_ = std::make_unique<RunReceipt>(run / "receipt.json", settings_, stream_, src_faces_,
-                                          dst_faces_, first_, fresh_);
+                                          dst_faces_, first_, fresh_, !origin_.empty());
   std::vector<std::pair<std::string, std::string>> start;
   for (const auto& [key, value] : settings_.all()) {
     if (key.rfind("train.", 0) == 0) start.emplace_back(key, value);
@@ -327,7 +329,7 @@ bool TrainSession::loop(Progress& progress) {
       if (!last_finite_) continue;
       if (now % score_every == 0) or_save([&] { score_holdout(); });
       if (preview_every > 0 && now % preview_every == 0) or_save([&] { draw_pictures(); });
-      if (due_for_save(last_save)) {
+      if (due_for_save(now, last_save)) {
         save();
         if (preview_every == 0) draw_pictures();
         last_save = Clock::now();

@@ -77,7 +77,7 @@ class TrainSession {
   void save();
   bool worth_saving() const;
   void or_save(const std::function<void()>& write);
-  bool due_for_save(Clock::time_point since) const;
+  bool due_for_save(int64_t now, Clock::time_point since) const;
   std::pair<double, double> recent_losses() const;
   int64_t last_iteration() const;
   int64_t last_of_batch() const;

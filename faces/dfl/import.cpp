@@ -139,14 +139,32 @@ class Import {
     }
     std::erase_if(batch, [](const FrameFaces& frame) { return frame.faces.empty(); });
     wait_for_disk();
-    storing_ = std::async(std::launch::async,
-                          [this, full = std::exchange(batch, {})] { faces_.put_frames(full); });
+    storing_ = std::async(std::launch::async, [this, full = std::exchange(batch, {})]() mutable {
+      return keep(std::move(full));
+    });
     work.clear();
+  }
+
+  // put_frames() replaces: frames that another program has stored since the import began stay, and
+  // come back.
+  std::vector<FrameRecord> keep(std::vector<FrameFaces> batch) {
+    std::vector<FrameRecord> late;
+    std::erase_if(batch, [&](const FrameFaces& frame) {
+      const bool there = faces_.has_frame(frame.frame.frame_index);
+      if (there) late.push_back(frame.frame);
+      return there;
+    });
+    faces_.put_frames(batch);
+    return late;
   }
 
   // Throws what storing the last batch threw.
   void wait_for_disk() {
-    if (storing_.valid()) storing_.get();
+    if (!storing_.valid()) return;
+    for (const FrameRecord& late : storing_.get()) {
+      result_.skipped_frames.push_back(late.frame_index);
+      result_.faces -= late.faces;
+    }
   }
 
   void decode(std::vector<FrameFaces>& batch, std::span<const std::pair<size_t, size_t>> work) {
@@ -187,7 +205,8 @@ class Import {
   int64_t done_ = 0;
   std::vector<Look> looks_;
   DflImportResult result_;
-  std::future<void> storing_;  // its end is waited for, also when an error leaves run()
+  // Frames that were not stored; its end is waited for, also when an error leaves run().
+  std::future<std::vector<FrameRecord>> storing_;
 };
 
 }  // namespace

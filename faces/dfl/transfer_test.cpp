@@ -208,6 +208,23 @@ TEST_F(DflTransfer, ThreadsAndBatchesChangeNothing) {
   }
 }
 
+TEST_F(DflTransfer, AFrameThatIsStoredMeanwhileIsLeftAlone) {
+  const fs::path in = make_folder(6);
+  faces_.emplace(Faceset::create((folder / "x.faces").string()));
+  Faceset other = Faceset::open((folder / "x.faces").string());
+  DflImportOptions options;
+  options.faces_at_once = 2;
+  bool stored = false;
+  options.progress = [&](int64_t, int64_t) {  // comes before the first batch is stored
+    if (!std::exchange(stored, true)) other.put_frame({5, 0, 64, 64, 0, "other"}, {});
+  };
+  const DflImportResult result = import(in, options);
+  EXPECT_EQ(result.faces, 5);
+  EXPECT_EQ(result.skipped_frames, std::vector<int64_t>{5});
+  ASSERT_EQ(faces().frames().size(), 6u);
+  EXPECT_EQ(faces().frames()[5].note, "other");
+}
+
 TEST_F(DflTransfer, NamesThatAreNoNumbersAreNumberedInOrder) {
   fs::create_directories(folder / "aligned");
   for (const int i : {2, 10, 1}) {

@@ -69,7 +69,9 @@ cv::Mat face_region(const cv::Mat& hull, const cv::Mat& mask, int side) {
   cv::Mat small, region;
   cv::resize(mask.empty() ? hull : mask, small, {side, side}, 0, 0, cv::INTER_AREA);
   region = small > 127;
-  // A mask that covers nothing: the hull stands in, so that every number below is of something.
+  // A mask that covers nothing: the hull stands in; a hull outside of the picture: all of it. So
+  // every number below is of something.
+  if (!mask.empty() && cv::countNonZero(region) == 0) return face_region(hull, cv::Mat(), side);
   if (cv::countNonZero(region) == 0) region = cv::Mat(side, side, CV_8UC1, cv::Scalar(255));
   return region;
 }

@@ -6,8 +6,10 @@ namespace diptych {
 
 FacesReport make_faces_report(const std::array<std::optional<SideMeasures>, 2>& sides,
                               int resolution,
-                              FaceType type) {
+                              FaceType type,
+                              std::array<bool, 2> asked) {
   FacesReport report;
+  report.asked = asked;
   report.resolution = resolution;
   report.type = type;
   for (size_t i = 0; i < sides.size(); ++i) {

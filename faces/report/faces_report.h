@@ -28,16 +28,19 @@ struct Finding {
 struct FacesReport {
   int resolution = 128;
   FaceType type = FaceType::kWhole;
+  std::array<bool, 2> asked = {true, true};         // src, dst; false: the report leaves it out
   std::array<std::optional<SideSummary>, 2> sides;  // src, dst; empty: no faceset
   std::optional<PoseCoverage> poses;                // when both sides have faces
   std::vector<Finding> findings;                    // stops, hurts, notes, good; weightiest first
   std::string verdict;                              // one sentence over all
 };
 
-// Where there is no faceset of a side, the report is about the other one.
+// Where there is no faceset of a side, the report is about the other one; that one is missing is a
+// finding when it was asked for.
 FacesReport make_faces_report(const std::array<std::optional<SideMeasures>, 2>& sides,
                               int resolution,
-                              FaceType type);
+                              FaceType type,
+                              std::array<bool, 2> asked = {true, true});
 
 // verdict.cpp: the findings of a report whose numbers are complete, sorted.
 std::vector<Finding> judge(const FacesReport& report);

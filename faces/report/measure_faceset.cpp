@@ -23,6 +23,7 @@ FaceMeasures measure_stored(const Faceset& faces, int64_t id, const MeasureOptio
   } catch (const InputError& e) {
     FaceMeasures m;
     m.id = id;
+    m.frame_index = -1;  // not known
     m.trouble = e.what();
     return m;
   }
@@ -31,7 +32,8 @@ FaceMeasures measure_stored(const Faceset& faces, int64_t id, const MeasureOptio
 
 void count_frames(const Faceset& faces, SideMeasures& side) {
   std::map<int64_t, int> in_frame;
-  for (const FaceMeasures& face : side.faces) ++in_frame[face.frame_index];
+  for (const FaceMeasures& face : side.faces)
+    if (face.frame_index >= 0) ++in_frame[face.frame_index];
   for (const auto& [frame, count] : in_frame) side.frames_crowded += count > 1;
   for (const FrameRecord& frame : faces.frames()) {
     ++side.frames;

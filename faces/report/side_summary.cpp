@@ -13,8 +13,6 @@ namespace {
 
 using Limits = ReportLimits;
 
-constexpr size_t kTroubleShown = 20;
-
 // Ids of the faces with a badness above 0, the worst first.
 template <class Badness>
 std::vector<int64_t> worst_first(const std::vector<const FaceMeasures*>& faces,
@@ -92,8 +90,7 @@ SideSummary summarize(const SideMeasures& side, int resolution) {
       continue;
     }
     ++s.unusable;
-    if (s.trouble.size() < kTroubleShown)
-      s.trouble.push_back(str("face ", face.id, ": ", face.trouble));
+    s.trouble.push_back(str("face ", face.id, ": ", face.trouble));
   }
   s.usable = static_cast<int64_t>(usable.size());
   summarize_faces(usable, resolution, s);

@@ -43,7 +43,7 @@ struct SideSummary {
   int64_t open_mouths = 0, closed_eyes = 0;
   int64_t unknown_side = 0;  // faces that do not tell their size in the source
   Duplicates duplicates;
-  std::vector<std::string> trouble;  // "face 12: ...", the first 20
+  std::vector<std::string> trouble;  // "face 12: ..."
 
   double share(int64_t count) const { return usable > 0 ? double(count) / double(usable) : 0; }
 

@@ -50,6 +50,7 @@ class Judge {
     const std::string name = kSideNames[side];
     const std::optional<SideSummary>& s = report_.sides[side];
     if (!s) {
+      if (!report_.asked[side]) return false;
       add(Kind::kStops, 10,
           "There is no " + name + " faceset, so only the other side was looked at.",
           "Run diptych extract --side " + name + ".");
@@ -133,6 +134,15 @@ class Judge {
               "these frames out.");
   }
 
+  std::string remedy_of_size(double median) const {
+    if (median >= report_.resolution)
+      return "Trash the smallest, or extract with a larger --min-face.";
+    const int fits = std::max(64, static_cast<int>(median / 32) * 32);
+    if (fits < report_.resolution)
+      return str("Train at resolution ", fits, ", or use larger faces.");
+    return "Use larger faces: a closer shot, or a video of higher resolution.";
+  }
+
   void judge_size(size_t side, const SideSummary& s) {
     const std::string name = kSideNames[side];
     const double share = s.share(s.small), median = s.source_side.median;
@@ -141,14 +151,12 @@ class Judge {
           "Look at the pictures: were they enlarged?");
       return;
     }
-    const int fits = std::max(64, static_cast<int>(median / 32) * 32);
     if (share > 0.05) {
       add(share > 0.3 ? Kind::kHurts : Kind::kNote, 2 * share + (side == 0 ? 0.6 : 0.4),
           str(percent(share), " of the ", name, " faces cover less than three quarters of the ",
               report_.resolution, " pixels that are trained (half of them at most ",
               std::lround(median), "): they are enlarged and hold no fine detail."),
-          median < report_.resolution ? str("Train at resolution ", fits, ", or use larger faces.")
-                                      : "Trash the smallest, or extract with a larger --min-face.");
+          remedy_of_size(median));
       return;
     }
     add(Kind::kGood, 1,

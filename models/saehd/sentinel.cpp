@@ -145,7 +145,9 @@ SentinelVerdict Sentinel::strike(SentinelVerdict verdict, bool finite) {
 
 SentinelVerdict Sentinel::at_the_end() {
   SentinelVerdict verdict = last_;
-  if (!verdict.healthy()) go_back_or_stop(verdict);
+  if (verdict.healthy()) return verdict;
+  go_back_or_stop(verdict);
+  if (++ends_ > kMostRollBacks) verdict.action = SentinelAction::kStop;  // however far apart
   return verdict;
 }
 

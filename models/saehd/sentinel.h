@@ -108,6 +108,7 @@ class Sentinel {
   int strikes_ = 0;
   bool lowered_ = false;  // since the last calm
   int64_t seen_ = 0, healthy_ = 0;
+  int ends_ = 0;  // how often training was to end in trouble
   SentinelVerdict last_;
   std::vector<int64_t> rollbacks_;  // `seen_` at each, within kPatience
   double scale_ = 1;

@@ -35,9 +35,9 @@ kernels_of_test() {
   local name file
   for name in $(awk -v head="diptych_sim_test($test " 'index($0, head) == 1 { on = 1 } on { print } /\)$/ { on = 0 }' "$tests" |
     grep -oE '[a-z0-9_]+\.cu\b'); do
-    for file in "$root"/kernels/*/"$name"; do [ -f "$file" ] && ls "${file%/*}"/*.cu*; done
-    [ -f "$root/tests/sim/$name" ] && ls "$root/tests/sim/$name" "$root"/tests/sim/*kernel*.cuh
-  done | sort -u | xargs grep -ohE '\b[a-z0-9_]+_kernel\(' | tr -d '(' | sort -u
+    for file in "$root"/kernels/*/"$name"; do if [ -f "$file" ]; then ls "${file%/*}"/*.cu*; fi; done
+    if [ -f "$root/tests/sim/$name" ]; then ls "$root/tests/sim/$name" "$root"/tests/sim/*kernel*.cuh; fi
+  done | sort -u | xargs -d '\n' grep -ohE '\b[a-z0-9_]+_kernel\(' | tr -d '(' | sort -u
 }
 shift
 kernel="" block=0,0,0 thread=0,0,0 line="" filter='*' build="$root/build/cpu" report=0 file=""
@@ -58,6 +58,7 @@ while [ $# -gt 0 ]; do
     *) kernel="$1"; shift ;;
   esac
 done
+[ "$report" -eq 1 ] || [ -n "$kernel" ] || [ -n "$line" ] || { echo "kernels of $test:"; kernels_of_test; exit 0; }
 [ -f "$build/CMakeCache.txt" ] || fail "$build is not configured; run: cmake --preset cpu, or give --build DIR"
 
 build_target() {
@@ -74,7 +75,6 @@ if [ "$report" -eq 1 ]; then
   exit 0
 fi
 
-[ -n "$kernel" ] || [ -n "$line" ] || { echo "kernels of $test:"; kernels_of_test; exit 0; }
 command -v gdb >/dev/null || fail "gdb is not installed: apt-get install gdb"
 build_target "${test}_sim_step"
 IFS=, read -r bx by bz _ <<<"$block"
