@@ -152,15 +152,13 @@ TEST_F(DflCli, ExportingNoModelTellsToTrain) {
 }
 
 TEST_F(DflCli, PythonReadsTheExportedModel) {
-  const char* set = std::getenv("DIPTYCH_TEST_PYTHON");
-  const std::string python = set != nullptr ? set : "python3";
-  if (std::system((python + " -c 'import numpy' >/dev/null 2>&1").c_str()) != 0)
-    GTEST_SKIP() << python << " with numpy is not here";
+  const std::optional<std::string> python = python_with("numpy");
+  if (!python) GTEST_SKIP() << "no Python with numpy: set DIPTYCH_TEST_PYTHON to one";
   make_trained("p");
   expect_done({"model", "export", path("p"), "-o", path("m"), "--name", "mine"});
   const std::string script = std::string(DIPTYCH_SOURCE_DIR) + "/faces/dfl/python_peer.py";
   EXPECT_EQ(
-      std::system((python + " -W ignore " + script + " model " + path("m") + " mine").c_str()), 0);
+      std::system((*python + " -W ignore " + script + " model " + path("m") + " mine").c_str()), 0);
 }
 
 }  // namespace

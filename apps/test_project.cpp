@@ -3,6 +3,7 @@
 #include "apps/test_project.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -182,6 +183,13 @@ RunResult RunningProgram::wait() {
 
 RunResult run_program(const std::vector<std::string>& arguments, const fs::path& scratch) {
   return RunningProgram(arguments, scratch).wait();
+}
+
+std::optional<std::string> python_with(const std::string& packages) {
+  const char* set = std::getenv("DIPTYCH_TEST_PYTHON");
+  const std::string python = set != nullptr ? set : "python3";
+  const std::string ask = python + " -c 'import " + packages + "' >/dev/null 2>&1";
+  return std::system(ask.c_str()) == 0 ? std::optional(python) : std::nullopt;
 }
 
 }  // namespace diptych

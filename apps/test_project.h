@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,10 @@ class RunningProgram {
 
 RunResult run_program(const std::vector<std::string>& arguments,
                       const std::filesystem::path& scratch);
+
+// The Python that tests compare with: DIPTYCH_TEST_PYTHON, or python3. Nothing where it lacks one
+// of the packages, given as "numpy, safetensors".
+std::optional<std::string> python_with(const std::string& packages);
 
 // Whole text of a file, empty when it is missing.
 std::string text_of(const std::filesystem::path& file);

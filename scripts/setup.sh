@@ -13,7 +13,7 @@ packages=(
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libexempi-dev # video, labels
   libsqlite3-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libstb-dev
   libonnx-dev libprotobuf-dev                    # models for DeepFaceLive
-  libdnnl-dev ocl-icd-opencl-dev                 # oneDNN: convolution and matmul on the CPU; its CMake file asks for OpenCL
+  libdnnl-dev ocl-icd-opencl-dev                 # oneDNN: convolution and matmul on the CPU; it asks CMake for OpenCL
   libgtest-dev libbenchmark-dev                  # tests, benchmarks
 )
 
@@ -57,11 +57,11 @@ find_cmake() {
 find_test_python() {
   if [ -z "${DIPTYCH_TEST_PYTHON:-}" ]; then
     DIPTYCH_TEST_PYTHON="$root/.venv/test/bin/python"
-    if ! "$DIPTYCH_TEST_PYTHON" -c 'import numpy, onnx, onnxruntime' >/dev/null 2>&1; then
-      echo "setup: installing numpy, onnx and onnxruntime into .venv/test with pip, for tests"
+    if ! "$DIPTYCH_TEST_PYTHON" -c 'import numpy, onnx, onnxruntime, safetensors, tensorboard' >/dev/null 2>&1; then
+      echo "setup: installing numpy, onnx, onnxruntime, safetensors and tensorboard into .venv/test with pip, for tests"
       install_packages python3-venv
       python3 -m venv "$root/.venv/test"
-      "$root/.venv/test/bin/pip" install -q numpy onnx onnxruntime || return 1
+      "$root/.venv/test/bin/pip" install -q numpy onnx onnxruntime safetensors tensorboard || return 1
     fi
   fi
   export DIPTYCH_TEST_PYTHON

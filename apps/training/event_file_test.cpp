@@ -63,10 +63,8 @@ assert len(i) == 1 and i[0].width == 8 and i[0].height == 4, i
 )";
 
 TEST(EventFile, TheStockPackageReadsIt) {
-  const char* given = std::getenv("DIPTYCH_TENSORBOARD_PYTHON");
-  const std::string python = given != nullptr ? given : "python3";
-  if (std::system((python + " -c 'import tensorboard' >/dev/null 2>&1").c_str()) != 0)
-    GTEST_SKIP() << "no Python with the package tensorboard: set DIPTYCH_TENSORBOARD_PYTHON to one";
+  const std::optional<std::string> python = python_with("tensorboard");
+  if (!python) GTEST_SKIP() << "no Python with tensorboard: set DIPTYCH_TEST_PYTHON to one";
   const TestFolder folder;
   {
     EventFile events(folder.path());
@@ -77,7 +75,7 @@ TEST(EventFile, TheStockPackageReadsIt) {
   const auto script = folder / "read.py";
   std::ofstream(script) << kReader;
   EXPECT_EQ(std::system(
-                (python + " " + script.string() + " " + folder.path().string() + " 2>&1").c_str()),
+                (*python + " " + script.string() + " " + folder.path().string() + " 2>&1").c_str()),
             0);
 }
 

@@ -1,6 +1,7 @@
 // The training loop on a tiny network: exact resume, refusals, what it leaves on the disk.
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -52,6 +53,26 @@ TEST_F(TrainTest, TwoRunsGiveTheBitsOfOne) {
   EXPECT_EQ(rest.first, 1);
   EXPECT_EQ(rest.last, 3);
   EXPECT_EQ(text_of(one.checkpoint()), text_of(two.checkpoint()));
+}
+
+// The weights' names and shapes, and that a sum of them is a number, by the stock package.
+TEST_F(TrainTest, PythonReadsTheCheckpoint) {
+  const std::optional<std::string> python = python_with("numpy, safetensors");
+  if (!python) GTEST_SKIP() << "no Python with safetensors: set DIPTYCH_TEST_PYTHON to one";
+  const Project project = make_project(folder / "p");
+  train(project, 1);
+  const fs::path script = folder / "read.py";
+  std::ofstream(script) << "import sys, numpy\n"
+                           "from safetensors import safe_open\n"
+                           "with safe_open(sys.argv[1], 'numpy') as f:\n"
+                           "    assert f.metadata()['iteration'] == '1', f.metadata()\n"
+                           "    w = [f.get_tensor(k) for k in f.keys() if 'encoder' in k]\n"
+                           "    assert w and all(numpy.isfinite(x).all() for x in w)\n"
+                           "    assert any(x.ndim == 4 and x.any() for x in w)\n";
+  EXPECT_EQ(
+      std::system((*python + " " + script.string() + " " + project.checkpoint().string() + " 2>&1")
+                      .c_str()),
+      0);
 }
 
 TEST_F(TrainTest, AnotherSeedGivesOtherWeights) {
