@@ -67,6 +67,9 @@ class Stream {
   // call of another op.
   void* workspace(size_t bytes);
 
+  // What the scratch has grown to, rounding up to its pages included.
+  size_t workspace_bytes() const { return workspace_bytes_; }
+
   // Weights do not change between calls: ops may keep packed copies of them. Set for inference
   // only; turning it off, or calling weights_changed(), drops every copy.
   bool weights_constant() const { return weights_constant_; }

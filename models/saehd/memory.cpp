@@ -4,8 +4,6 @@
 
 #include <new>
 
-#include <malloc.h>
-
 #include "kernels/common/dry_run.h"
 #include "tensor/allocator.h"
 #include "tensor/device_pool.h"
@@ -23,11 +21,6 @@ size_t moments_of(const Optimizer& optimizer) {
   size_t bytes = 0;
   for (const Optimizer::Moment& m : optimizer.moments()) bytes += block_of(m.values);
   return bytes;
-}
-
-// The stream keeps no count of its scratch; on the host the C library knows the block.
-size_t workspace_of(Stream& stream) {
-  return stream.on_device() ? 0 : malloc_usable_size(stream.workspace(0));
 }
 
 // Blocks that nobody has written to: nothing is lost.
@@ -66,7 +59,7 @@ TrainMemory MemoryWatch::read(SaehdTrainer& trainer) const {
   m.batch = trainer.batch_bytes();
   m.peak = stats.peak_bytes - live_;
   m.reserved = stats.live_bytes + stats.cached_bytes - live_;
-  m.workspace = workspace_of(current_stream());
+  m.workspace = current_stream().workspace_bytes();
   return m;
 }
 

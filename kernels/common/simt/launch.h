@@ -61,6 +61,7 @@ struct Grid {  // a launch, its types erased
   void (*call)(const void* params);
   const void* params;
   size_t bytes;
+  const void* kernel;  // its address, for its name
 };
 
 void need_shared(size_t bytes, Site at);  // fails when the launch gave less
@@ -78,7 +79,7 @@ void launch(void (*kernel)(P...), Config c, A&&... args) {
     const auto& q = *static_cast<const Params*>(p);
     std::apply(q.kernel, q.args);
   };
-  run_grid({c, call, &params, sizeof params});
+  run_grid({c, call, &params, sizeof params, reinterpret_cast<const void*>(kernel)});
 }
 
 template <class T>
