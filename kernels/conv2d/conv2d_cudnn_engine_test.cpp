@@ -3,7 +3,6 @@
 // is bounded, not each element's.
 // SPDX-License-Identifier: MIT
 #include <cmath>
-#include <cstring>
 
 #include <gtest/gtest.h>
 
@@ -24,15 +23,14 @@ class Tensor {
     if (!seed) return;
     TestBuffer host(shape, dtype);
     values_ = host.set(random_reals(shape.numel(), seed));
-    std::memcpy(data_.get(), host.data(), data_.size());
+    simt::device_write(data_.get(), host.data(), data_.size());
   }
 
   const Values& values() const { return values_; }
 
   Values back() const {
-    simt::synchronize();
     TestBuffer host(shape_, dtype_);
-    std::memcpy(host.data(), data_.get(), data_.size());
+    simt::device_read(host.data(), data_.get(), data_.size());
     Values list(static_cast<size_t>(shape_.numel()));
     for (size_t i = 0; i < list.size(); ++i) list[i] = host.get(i);
     return list;

@@ -1,7 +1,6 @@
 // Dense layers on engine cudnn, on a GPU: every pass against the double reference, odd sizes too.
 // SPDX-License-Identifier: MIT
 #include <cmath>
-#include <cstring>
 
 #include <gtest/gtest.h>
 
@@ -34,7 +33,7 @@ class DenseCublas : public ::testing::TestWithParam<DType> {
           data(static_cast<size_t>(rows * columns) * size_of(type)) {
       TestBuffer host(shape, dtype);
       values = host.set(random_reals(shape.numel(), seed));
-      std::memcpy(data.get(), host.data(), data.size());
+      simt::device_write(data.get(), host.data(), data.size());
     }
 
     GradView view(GradMode mode = GradMode::kOverwrite) const {
@@ -65,9 +64,8 @@ class DenseCublas : public ::testing::TestWithParam<DType> {
   // absolute terms.
   template <class Expected>
   void check(const Matrix& actual, const DenseProblem& problem, const Expected& expected) {
-    simt::synchronize();
     TestBuffer host(actual.shape, actual.dtype);
-    std::memcpy(host.data(), actual.data.get(), actual.data.size());
+    simt::device_read(host.data(), actual.data.get(), actual.data.size());
     double off = 0, size = 1e-30;
     for (int64_t r = 0; r < actual.shape[0]; ++r)
       for (int64_t c = 0; c < actual.shape[1]; ++c) {

@@ -1,9 +1,8 @@
-// Arrays that kernels and tests both see, and inputs for them. The same text runs on the emulator
-// and on a GPU.
+// Arrays that kernels work on, and inputs for them. The same text runs on the emulator and on a
+// GPU, whose memory the host does not see: values go in at the start and come out by values().
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstring>
 #include <vector>
 
 #include "kernels/common/rng.h"
@@ -18,7 +17,7 @@ class DeviceArray {
       : data_(static_cast<T*>(simt::device_alloc(size * sizeof(T)))), size_(size) {}
 
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
-    if (size_) std::memcpy(static_cast<void*>(data_), values.data(), size_ * sizeof(T));
+    simt::device_write(data_, values.data(), size_ * sizeof(T));
   }
 
   DeviceArray(size_t size, T value) : DeviceArray(std::vector<T>(size, value)) {}
@@ -32,12 +31,11 @@ class DeviceArray {
 
   size_t size() const { return size_; }
 
-  T& operator[](size_t i) const { return data_[i]; }
-
   // What the device left there.
   std::vector<T> values() const {
-    simt::synchronize();
-    return std::vector<T>(data_, data_ + size_);
+    std::vector<T> copy(size_);
+    simt::device_read(copy.data(), data_, size_ * sizeof(T));
+    return copy;
   }
 
  private:

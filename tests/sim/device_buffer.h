@@ -16,14 +16,13 @@ class DeviceBuffer {
   // Stores values rounded to the dtype and gives back what was stored.
   std::vector<double> set(const std::vector<double>& values) {
     const auto stored = host_.set(values);
-    std::memcpy(device_.get(), host_.data(), device_.size());
+    simt::device_write(device_.get(), host_.data(), device_.size());
     return stored;
   }
 
   // What the device left there, to compare.
   const TestBuffer& fetch() {
-    simt::synchronize();
-    std::memcpy(host_.data(), device_.get(), device_.size());
+    simt::device_read(host_.data(), device_.get(), device_.size());
     return host_;
   }
 

@@ -65,14 +65,16 @@ struct Device {
 
 struct Batch {
   DeviceBuffer warped, target, mask, eyes;
-  DeviceArray<unsigned char> workspace;
+  DeviceArray<unsigned char> workspace;  // begins with the samples
+  std::vector<ImageWarpSample> samples;
 
   Batch(const Step& step, const ImageWarpOptions& o, int n = kBatch)
       : warped(shape(o, n, 3), DType::kF32),
         target(shape(o, n, 3), DType::kF32),
         mask(shape(o, n, 1), DType::kF32),
         eyes(shape(o, n, 1), DType::kF32),
-        workspace(step.workspace(o, n)) {}
+        workspace(step.workspace(o, n)),
+        samples(static_cast<size_t>(n)) {}
 
   static Shape shape(const ImageWarpOptions& o, int n, int channels) {
     return {n, o.resolution, o.resolution, channels};
@@ -83,11 +85,7 @@ struct Batch {
                               with_eyes ? eyes.mut() : MutView{}};
     step.run(nullptr, o, d.faces(o.transfer), d.order(o.transfer), d.state.get(), out,
              workspace.get());
-    simt::synchronize();
-  }
-
-  const ImageWarpSample& sample(int n) const {
-    return reinterpret_cast<const ImageWarpSample*>(workspace.get())[n];
+    simt::device_read(samples.data(), workspace.get(), samples.size() * sizeof(ImageWarpSample));
   }
 
   static const float* of(DeviceBuffer& b, int n) {
@@ -110,7 +108,7 @@ TEST(ImageWarpSim, DrawsAreTheHosts) {
       Batch batch(step, o, kMany);
       batch.run(step, o, device);
       for (int n = 0; n < kMany; ++n) {
-        const ImageWarpSample& got = batch.sample(n);
+        const ImageWarpSample& got = batch.samples[static_cast<size_t>(n)];
         const auto expected =
             draw_image_warp(o, faces.view(), faces.order(), first + static_cast<uint64_t>(n));
         ASSERT_EQ(got.nodes, expected.nodes) << c.name << ' ' << step.name;
@@ -146,7 +144,7 @@ TEST(ImageWarpSim, IsWithinTheBoundOfTheReference) {
       Batch batch(step, o);
       batch.run(step, o, device);
       for (int n = 0; n < kBatch; ++n) {
-        const ImageWarpSample& s = batch.sample(n);
+        const ImageWarpSample& s = batch.samples[static_cast<size_t>(n)];
         const RefSample ref =
             image_warp_ref(faces, o, RefDraws(o, 5 + static_cast<uint64_t>(n)), s.face, s.colour);
         const double still = cubic_bound(o.resolution, transfer_bound(o.transfer));

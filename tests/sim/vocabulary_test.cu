@@ -66,8 +66,8 @@ TEST(Vocabulary, AtomicsLoseNoUpdate) {
   EXPECT_EQ(sum.values()[0], 64);
   EXPECT_EQ(most.values()[0], 31);
   EXPECT_EQ(f.values()[0], 32.0f);
-  EXPECT_EQ(static_cast<float>(pair[0].x), 64.0f);
-  EXPECT_EQ(static_cast<float>(pair[0].y), 128.0f);
+  EXPECT_EQ(static_cast<float>(pair.values()[0].x), 64.0f);
+  EXPECT_EQ(static_cast<float>(pair.values()[0].y), 128.0f);
 }
 
 __global__ void early_return_kernel(int* out) {
@@ -149,11 +149,12 @@ TEST(Vocabulary, DeviceBf16HasTheBitsOfTheHostsBf16) {
   std::vector<float> values = normal_values<float>(250, 3);
   for (const float edge : {0.0f, -0.0f, 1e-40f, 3.4e38f, 1.00390625f, 1.01171875f})
     values.push_back(edge);
-  DeviceArray<float> x(values), back(256);
-  DeviceArray<bf16> y(256);
-  simt::launch(bf16_kernel, {.block = 256}, x.get(), reinterpret_cast<simt::bf16*>(y.get()),
-               back.get());
-  simt::synchronize();
+  DeviceArray<float> x(values), device_back(256);
+  DeviceArray<bf16> device_y(256);
+  simt::launch(bf16_kernel, {.block = 256}, x.get(), reinterpret_cast<simt::bf16*>(device_y.get()),
+               device_back.get());
+  const auto y = device_y.values();
+  const auto back = device_back.values();
   for (size_t i = 0; i < values.size(); ++i) {
     EXPECT_EQ(y[i].bits, bf16(values[i]).bits) << values[i];
     EXPECT_EQ(back[i], static_cast<float>(bf16(values[i])));
@@ -210,9 +211,10 @@ TEST(Launch, ASeedFixesTheOrderOfThreads) {
 
 TEST(Launch, BlocksMayRunOnSeveralThreads) {
   simt::options().threads = 3;
-  DeviceArray<int> out(size_t{8} * 64);
-  simt::launch(indices_kernel, {.grid = 8, .block = 64}, out.get());
+  DeviceArray<int> device(size_t{8} * 64);
+  simt::launch(indices_kernel, {.grid = 8, .block = 64}, device.get());
   simt::options().threads = 1;
+  const auto out = device.values();
   for (size_t i = 0; i < out.size(); ++i)
     EXPECT_EQ(out[i], static_cast<int>(i / 64 * 1000 + i % 64));
 }

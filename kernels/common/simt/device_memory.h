@@ -1,5 +1,5 @@
-// Memory that kernels and the host both see, for tests: plain memory under the emulator, managed
-// memory on a GPU.
+// Memory of kernels, for tests: plain memory under the emulator, device memory on a GPU. The host
+// reaches it through these copies alone.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -9,6 +9,11 @@ namespace diptych::simt {
 
 void* device_alloc(size_t bytes);  // filled with NaNs; the checker guards its ends
 void device_free(void* p);
+
+// From the host; to the host, behind every launch before.
+void device_write(void* to, const void* from, size_t bytes);
+void device_read(void* to, const void* from, size_t bytes);
+
 void synchronize();  // waits for every launch; rethrows what went wrong in one
 
 }  // namespace diptych::simt

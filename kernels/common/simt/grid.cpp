@@ -197,6 +197,14 @@ void device_free(void* p) {
   std::free(p);
 }
 
+void device_write(void* to, const void* from, size_t bytes) {
+  if (bytes) std::memcpy(to, from, bytes);
+}
+
+void device_read(void* to, const void* from, size_t bytes) {
+  if (bytes) std::memcpy(to, from, bytes);
+}
+
 void synchronize() {}
 
 }  // namespace diptych::simt
