@@ -93,17 +93,17 @@ struct WgmmaGemm {
     for (int step = 0; step < steps; ++step) {
       const int stage = (done + step) % kStages;
       s.full[stage].wait((done + step) / kStages & 1);
-      simt::wgmma_fence();
+      simt::wgmma_fence(acc);
 #pragma unroll
       for (int kk = 0; kk < BK / 16; ++kk)
         simt::wgmma_m64k16<BN, kTransA, kTransB>(acc,
                                                  descriptor<kTransA>(s.a[stage] + group * kBox, kk),
                                                  descriptor<kTransB>(s.b[stage], kk), true);
       simt::wgmma_commit();
-      simt::wgmma_wait<1>();  // the step before this one has been read
+      simt::wgmma_wait<1>(acc);  // the step before this one has been read
       if (step > 0 && first_lane) s.empty[(done + step - 1) % kStages].arrive();
     }
-    simt::wgmma_wait<0>();
+    simt::wgmma_wait<0>(acc);
   }
 
   // Gives back the stage of the last step consumed, when more steps are to come.

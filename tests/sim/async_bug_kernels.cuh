@@ -40,6 +40,7 @@ enum class HopperFlaw {
   kNoMbarrierWait,
   kNoExpect,
   kTooManyArrivals,
+  kTooManyBytes,
   kWrongDescriptor
 };
 
@@ -55,7 +56,9 @@ __global__ void hopper_kernel(float* out, const __grid_constant__ simt::TensorMa
   if (threadIdx.x == 0) s.full.init(1);
   __syncthreads();
   if (threadIdx.x == 0 || (Flaw == HopperFlaw::kTooManyArrivals && threadIdx.x == 1)) {
-    s.full.arrive_expect(Flaw == HopperFlaw::kNoExpect ? 4096 : sizeof s.tile);
+    s.full.arrive_expect(Flaw == HopperFlaw::kNoExpect       ? 4096
+                         : Flaw == HopperFlaw::kTooManyBytes ? 1 << 20
+                                                             : sizeof s.tile);
     simt::tma_load_2d(s.tile, ones, s.full, 0, 0);
   }
   if (Flaw != HopperFlaw::kNoMbarrierWait) s.full.wait(0);
@@ -64,12 +67,12 @@ __global__ void hopper_kernel(float* out, const __grid_constant__ simt::TensorMa
   const auto b = Flaw == HopperFlaw::kWrongDescriptor
                      ? simt::smem_descriptor(s.tile, 16, 2048, simt::Swizzle::k128)
                      : a;
-  if (Flaw != HopperFlaw::kNoRegisterFence) simt::wgmma_fence();
+  if (Flaw != HopperFlaw::kNoRegisterFence) simt::wgmma_fence(acc);
   simt::wgmma_m64k16<64>(acc, a, b, false);
   simt::wgmma_commit();
   const float early = acc[0];
   if (Flaw == HopperFlaw::kSpoiledOperand && threadIdx.x < 64) s.tile[threadIdx.x][0] = 7.0f;
-  if (Flaw != HopperFlaw::kNeverWaited) simt::wgmma_wait<0>();
+  if (Flaw != HopperFlaw::kNeverWaited) simt::wgmma_wait<0>(acc);
   s.full.wait(0);
   const float sum = Flaw == HopperFlaw::kNoWait ? early : acc[0];
   if (threadIdx.x < 64)
@@ -94,10 +97,10 @@ __global__ void written_operand_kernel(float* out) {
   __syncthreads();
   float acc[32] = {};
   const auto d = simt::smem_descriptor(s.tile, 16, 1024, simt::Swizzle::k128);
-  simt::wgmma_fence();
+  simt::wgmma_fence(acc);
   simt::wgmma_m64k16<64>(acc, d, d, false);
   simt::wgmma_commit();
-  simt::wgmma_wait<0>();
+  simt::wgmma_wait<0>(acc);
   if (threadIdx.x < 64)
     out[blockIdx.x * 64 + threadIdx.x] = acc[0] - 16 + 63.0f - static_cast<float>(threadIdx.x);
 #endif

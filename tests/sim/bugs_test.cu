@@ -24,13 +24,14 @@ constexpr bool kChecker = false, kSanitizers = false;
 #endif
 
 struct Buffers {
-  DeviceArray<float> out{128}, in{256};
+  DeviceArray<float> out{128}, in{numbers(256)};
   DeviceArray<simt::bf16> ones{std::vector<simt::bf16>(4096, simt::bf16(1.0f))};
-  std::vector<float> host = std::vector<float>(64);
+  std::vector<float> host = numbers(64);
 
-  Buffers() {
-    for (size_t i = 0; i < 256; ++i) in[i] = static_cast<float>(i);
-    for (size_t i = 0; i < 64; ++i) host[i] = static_cast<float>(i);
+  static std::vector<float> numbers(size_t count) {
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i);
+    return values;
   }
 
   simt::TensorMap ones_map() const {
@@ -63,8 +64,9 @@ std::string complaint(const Bug& bug, unsigned seed) {
   } catch (const simt::KernelError& e) {
     return e.what();
   }
+  const auto out = b.out.values();
   for (size_t i = 0; i < 128; ++i)
-    if (b.out[i] != 63.0f - static_cast<float>(i % 64)) return "wrong numbers";
+    if (out[i] != 63.0f - static_cast<float>(i % 64)) return "wrong numbers";
   return "";
 }
 
@@ -210,6 +212,8 @@ TEST(Bugs, WrongUseOfWgmmaAndBulkLoadsIsNoticed) {
            {"wrong byte count", run_hopper<HopperFlaw::kNoExpect>, true, true,
             "wait for something that will not come"},
            {"too many arrivals", run_hopper<HopperFlaw::kTooManyArrivals>, true, true, ""},
+           {"more bytes than an mbarrier counts", run_hopper<HopperFlaw::kTooManyBytes>, true, true,
+            "at most 1048575"},
            {"descriptor past the end", run_hopper<HopperFlaw::kWrongDescriptor>, true, true,
             "of shared byte 8192, which nobody wrote"}})
     expect_noticed(bug);

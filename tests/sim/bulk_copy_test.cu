@@ -47,7 +47,7 @@ __global__ void strided_kernel(const __grid_constant__ simt::TensorMap x,
 TEST(BulkCopy, BoxOfStrideTwoOverTheEdges) {
   constexpr int kH = 6, kW = 7, kC = 64;
   const auto v = numbered(2 * kH * kW * kC);
-  DeviceArray<simt::bf16> x(v), out(1024);
+  DeviceArray<simt::bf16> x(v), device(1024);
   const auto map =
       simt::tensor_map(x.get(), TensorBox{.rank = 4,
                                           .size = {kC, kW, kH, 2, 1},
@@ -56,8 +56,9 @@ TEST(BulkCopy, BoxOfStrideTwoOverTheEdges) {
                                           .step = {1, 2, 2, 1, 1},
                                           .swizzle = Swizzle::k128});
   for (const int shift : {-1, 1, 3, 20}) {
-    simt::launch(strided_kernel, {.block = 32, .smem = 3 * 1024}, map, shift, shift - 2, out.get());
-    simt::synchronize();
+    simt::launch(strided_kernel, {.block = 32, .smem = 3 * 1024}, map, shift, shift - 2,
+                 device.get());
+    const auto out = device.values();
     for (int p = 0; p < 4; ++p)
       for (int q = 0; q < 4; ++q)
         for (int c = 0; c < kC; ++c) {
@@ -228,6 +229,8 @@ TEST(TensorMap, RefusesWhatTheDriverRefuses) {
   refuses([](TensorBox& b) { b.box[1] = 257; });
   refuses([](TensorBox& b) { b.box[0] = 12; });
   refuses([](TensorBox& b) { b.step[1] = 9; });
+  refuses([](TensorBox& b) { b.step[0] = 2; });
+  refuses([](TensorBox& b) { b.stride[0] = 112; });
   refuses([](TensorBox& b) { b.box[0] = 128; });
   EXPECT_THROW(simt::tensor_map(x.get() + 1, good), Error);
 }

@@ -29,6 +29,7 @@ inline std::vector<Conv2dCase> conv2d_sim_cases() {
       {same_conv(2, 7, 5, 24, 8, 5, 2), act},
       {same_conv(1, 21, 23, 8, 24, 1, 1), residual},
       {same_conv(1, 7, 8, 16, 8, 1, 2), plain},
+      {same_conv(1, 2, 3, 136, 72, 1, 1), plain},  // beyond 64 channels, and beyond a tile
       {{.n = 1,
         .h = 7,
         .w = 6,

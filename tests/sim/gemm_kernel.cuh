@@ -62,14 +62,14 @@ __global__ void __launch_bounds__(256)
   for (int step = 0; step < steps; ++step) {
     const int stage = step % Stages;
     t.full[stage].wait(step / Stages & 1);
-    simt::wgmma_fence();
+    simt::wgmma_fence(acc);
 #pragma unroll
     for (int kk = 0; kk < 4; ++kk)
       simt::wgmma_m64k16<BN>(
           acc, simt::smem_descriptor(&t.a[stage][0][kk * 16], 16, 1024, simt::Swizzle::k128),
           simt::smem_descriptor(&t.b[stage][0][kk * 16], 16, 1024, simt::Swizzle::k128), true);
     simt::wgmma_commit();
-    simt::wgmma_wait<0>();
+    simt::wgmma_wait<0>(acc);
     t.empty[stage].arrive();
   }
   const int row = m0 + thread / 32 * 16 + thread % 32 / 4, column = n0 + thread % 4 * 2;

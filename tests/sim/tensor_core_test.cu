@@ -71,18 +71,18 @@ __global__ void stmatrix_kernel(const simt::bf16* in, simt::bf16* out) {
 
 TEST(TensorCore, StmatrixPutsBackWhatLdmatrixTook) {
   const auto v = small_integers(256, 4);
-  DeviceArray<simt::bf16> in(v), out(256);
-  simt::launch(stmatrix_kernel<false>, {.block = 32}, in.get(), out.get());
-  simt::synchronize();
+  DeviceArray<simt::bf16> in(v), device(256);
+  simt::launch(stmatrix_kernel<false>, {.block = 32}, in.get(), device.get());
+  const auto out = device.values();
   for (size_t i = 0; i < 256; ++i)
     EXPECT_EQ(static_cast<float>(out[i]), static_cast<float>(v[i])) << i;
 }
 
 TEST(TensorCore, TransposingStmatrixTransposesEachMatrix) {
   const auto v = small_integers(256, 5);
-  DeviceArray<simt::bf16> in(v), out(256);
-  simt::launch(stmatrix_kernel<true>, {.block = 32}, in.get(), out.get());
-  simt::synchronize();
+  DeviceArray<simt::bf16> in(v), device(256);
+  simt::launch(stmatrix_kernel<true>, {.block = 32}, in.get(), device.get());
+  const auto out = device.values();
   for (size_t m = 0; m < 4; ++m)
     for (size_t i = 0; i < 8; ++i)
       for (size_t j = 0; j < 8; ++j)
@@ -90,13 +90,15 @@ TEST(TensorCore, TransposingStmatrixTransposesEachMatrix) {
                   static_cast<float>(v[m * 64 + j * 8 + i]));
 }
 
-// wgmma from MN-major tiles, what a weight gradient needs: A is [k][m], B is [k][n].
+// wgmma from MN-major tiles, what a weight gradient needs: A is [k][m], B is [k][n], of which 64
+// columns and then the next ones lie together.
+template <int N>
 __global__ void mn_major_kernel(const __grid_constant__ simt::TensorMap a,
                                 const __grid_constant__ simt::TensorMap b,
                                 float* y) {
 #if DIPTYCH_SM90A
   struct Tiles {
-    alignas(1024) simt::bf16 a[64][64], b[64][64];
+    alignas(1024) simt::bf16 a[64][64], b[N / 64][64][64];
     simt::Mbarrier full;
   };
 
@@ -106,48 +108,62 @@ __global__ void mn_major_kernel(const __grid_constant__ simt::TensorMap a,
   if (threadIdx.x == 0) {
     s.full.arrive_expect(sizeof s.a + sizeof s.b);
     simt::tma_load_2d(s.a, a, s.full, 0, 0);
-    simt::tma_load_2d(s.b, b, s.full, 0, 0);
+    for (int i = 0; i < N / 64; ++i) simt::tma_load_2d(s.b[i], b, s.full, i * 64, 0);
   }
   s.full.wait(0);
-  float acc[32];
-  simt::wgmma_fence();
+  float acc[N / 2];
+  simt::wgmma_fence(acc);
+#pragma unroll
   for (int kk = 0; kk < 4; ++kk)
-    simt::wgmma_m64k16<64, true, true>(
-        acc, simt::smem_descriptor(&s.a[kk * 16][0], 8192, 1024, Swizzle::k128),
-        simt::smem_descriptor(&s.b[kk * 16][0], 8192, 1024, Swizzle::k128), kk > 0);
+    simt::wgmma_m64k16<N, true, true>(
+        acc, simt::smem_descriptor(&s.a[kk * 16][0], sizeof s.a, 1024, Swizzle::k128),
+        simt::smem_descriptor(&s.b[0][kk * 16][0], sizeof s.b[0], 1024, Swizzle::k128), kk > 0);
   simt::wgmma_commit();
-  simt::wgmma_wait<0>();
+  simt::wgmma_wait<0>(acc);
   const int t = static_cast<int>(threadIdx.x);
-  for (int i = 0; i < 32; ++i)
-    y[(t / 32 * 16 + t % 32 / 4 + i % 4 / 2 * 8) * 64 + i / 4 * 8 + t % 4 * 2 + i % 2] = acc[i];
+#pragma unroll
+  for (int i = 0; i < N / 2; ++i)
+    y[(t / 32 * 16 + t % 32 / 4 + i % 4 / 2 * 8) * N + i / 4 * 8 + t % 4 * 2 + i % 2] = acc[i];
 #endif
 }
 
-TEST(TensorCore, WgmmaFromMnMajorTiles) {
-  const auto a = small_integers(4096, 10), b = small_integers(4096, 11);
+template <int N>
+void expect_mn_major() {
+  const auto a = small_integers(64 * 64, 10), b = small_integers(64 * N, 11);
   DeviceArray<simt::bf16> da(a), db(b);
-  DeviceArray<float> y(4096);
-  const simt::TensorBox box{.rank = 2,
-                            .size = {64, 64, 1, 1, 1},
-                            .stride = {128},
-                            .box = {64, 64, 1, 1, 1},
-                            .swizzle = Swizzle::k128};
-  simt::launch(mn_major_kernel, {.block = 128, .smem = 17 * 1024}, simt::tensor_map(da.get(), box),
-               simt::tensor_map(db.get(), box), y.get());
+  DeviceArray<float> y(64 * N);
+  const auto boxes = [](const simt::bf16* base, uint64_t columns) {
+    return simt::tensor_map(base, simt::TensorBox{.rank = 2,
+                                                  .size = {columns, 64, 1, 1, 1},
+                                                  .stride = {columns * 2},
+                                                  .box = {64, 64, 1, 1, 1},
+                                                  .swizzle = Swizzle::k128});
+  };
+  simt::launch(mn_major_kernel<N>, {.block = 128, .smem = 9 * 1024 + N * 128}, boxes(da.get(), 64),
+               boxes(db.get(), N), y.get());
   const auto out = y.values();
   for (size_t i = 0; i < 64; ++i)
-    for (size_t j = 0; j < 64; ++j) {
+    for (size_t j = 0; j < N; ++j) {
       float want = 0;
       for (size_t k = 0; k < 64; ++k)
-        want += static_cast<float>(a[k * 64 + i]) * static_cast<float>(b[k * 64 + j]);
-      ASSERT_EQ(out[i * 64 + j], want) << i << "," << j;
+        want += static_cast<float>(a[k * 64 + i]) * static_cast<float>(b[k * N + j]);
+      ASSERT_EQ(out[i * N + j], want) << i << "," << j;
     }
 }
 
-// The widest: one warp group, 256 columns, K-major; registers change hands around it.
-__global__ void __launch_bounds__(256) wide_kernel(const __grid_constant__ simt::TensorMap a,
-                                                   const __grid_constant__ simt::TensorMap b,
-                                                   float* y) {
+TEST(TensorCore, WgmmaFromMnMajorTiles) {
+  expect_mn_major<64>();
+}
+
+TEST(TensorCore, WgmmaFromTwoGroupsOfColumns) {
+  expect_mn_major<128>();
+}
+
+// The widest: one warp group, 256 columns, K-major; registers change hands around it. 384 threads
+// begin with 168 each: 240 for one group leave enough when two others go down to 40.
+__global__ void __launch_bounds__(384, 1) wide_kernel(const __grid_constant__ simt::TensorMap a,
+                                                      const __grid_constant__ simt::TensorMap b,
+                                                      float* y) {
 #if DIPTYCH_SM90A
   struct Tiles {
     alignas(1024) simt::bf16 a[64][64], b[256][64];
@@ -169,14 +185,14 @@ __global__ void __launch_bounds__(256) wide_kernel(const __grid_constant__ simt:
   simt::take_registers<240>();
   s.full.wait(0);
   float acc[128];
-  simt::wgmma_fence();
+  simt::wgmma_fence(acc);
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk)
     simt::wgmma_m64k16<256>(acc, simt::smem_descriptor(&s.a[0][kk * 16], 16, 1024, Swizzle::k128),
                             simt::smem_descriptor(&s.b[0][kk * 16], 16, 1024, Swizzle::k128),
                             kk > 0);
   simt::wgmma_commit();
-  simt::wgmma_wait<0>();
+  simt::wgmma_wait<0>(acc);
   const int t = static_cast<int>(threadIdx.x);
 #pragma unroll
   for (int i = 0; i < 128; ++i)
@@ -195,7 +211,7 @@ TEST(TensorCore, WidestWgmma) {
                       .swizzle = Swizzle::k128};
   const auto map_a = simt::tensor_map(da.get(), box);
   box.size[1] = box.box[1] = 256;
-  simt::launch(wide_kernel, {.block = 256, .smem = 42 * 1024}, map_a,
+  simt::launch(wide_kernel, {.block = 384, .smem = 42 * 1024}, map_a,
                simt::tensor_map(db.get(), box), y.get());
   const auto out = y.values();
   for (size_t i = 0; i < 64; ++i)

@@ -86,8 +86,10 @@ __device__ __forceinline__ void fence_proxy_async() {
 #endif
 }
 
-// A warp group gives registers away, or takes some: N per thread from now on. The emulator has no
-// register file: nothing happens there.
+// A warp group, all of it, gives registers away, or takes some: N per thread from now on. A kernel
+// begins with 65536 / threads for each, a multiple of 8, when it says so:
+// __launch_bounds__(threads, 1); else the compiler may leave these out. Taking waits until others
+// of the block have given enough. The emulator has no register file: nothing happens there.
 template <int N>
 __device__ __forceinline__ void give_registers() {
   static_assert(N >= 24 && N <= 256 && N % 8 == 0, "24 to 256 registers, a multiple of 8");

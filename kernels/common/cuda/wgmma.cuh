@@ -42,9 +42,21 @@ __device__ __forceinline__ uint64_t smem_descriptor(const void* tile,
          static_cast<uint64_t>(stride_bytes >> 4) << 32 | mode << 62;
 }
 
+// To the compiler, accumulators are ready when the wgmma that names them has been issued. This ties
+// them to a place between what uses them before and after: nothing may be moved across it.
+template <int N>
+__device__ __forceinline__ void pin_accumulators([[maybe_unused]] float (&d)[N]) {
+#ifdef __CUDACC__
+#pragma unroll
+  for (int i = 0; i < N; ++i) asm volatile("" : "+f"(d[i])::"memory");
+#endif
+}
+
 // Orders this thread's use of the accumulators' registers before the wgmma that follow: wanted
 // before the first of them, and again once wgmma_wait<0> has given the registers back.
-__device__ __forceinline__ void wgmma_fence() {
+template <int N>
+__device__ __forceinline__ void wgmma_fence(float (&d)[N]) {
+  pin_accumulators(d);
 #ifdef __CUDACC__
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #else
@@ -60,13 +72,16 @@ __device__ __forceinline__ void wgmma_commit([[maybe_unused]] Site at = Site::he
 #endif
 }
 
-template <int N>
-__device__ __forceinline__ void wgmma_wait([[maybe_unused]] Site at = Site::here()) {
+// Waits until at most Pending of the warp group's latest groups are under way. With 0 left, d is
+// there to be read.
+template <int Pending, int N>
+__device__ __forceinline__ void wgmma_wait(float (&d)[N], [[maybe_unused]] Site at = Site::here()) {
 #ifdef __CUDACC__
-  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
 #else
-  wgmma_wait_group(N, at);
+  wgmma_wait_group(Pending, at);
 #endif
+  pin_accumulators(d);
 }
 
 }  // namespace diptych::simt

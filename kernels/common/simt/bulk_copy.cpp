@@ -11,6 +11,8 @@ namespace diptych::simt {
 
 namespace {
 
+constexpr unsigned kMostCount = (1u << 20) - 1;  // of an mbarrier's arrivals, and of its bytes
+
 struct Fields {  // of an mbarrier's 64 bits; the hardware's layout is its own secret
   uint64_t phase : 1, expected : 20, pending : 20;
   int64_t bytes : 23;
@@ -70,6 +72,8 @@ BulkCopy make_copy(
 void mbarrier_init(Mbarrier* b, unsigned count, Site at) {
   const Inside inside;
   need_aligned(b, 8, "mbarrier", at);
+  if (count < 1 || count > kMostCount)
+    fail(at, "mbarrier of ", count, " arrivals, of 1 to ", kMostCount);
   b->word = std::bit_cast<uint64_t>(Fields{0, count, count, 0});
 }
 
@@ -80,6 +84,8 @@ void mbarrier_arrive(Mbarrier* b, unsigned bytes, Site at) {
     fail(at, "more arrivals at an mbarrier than its count of ", static_cast<int>(f.expected));
   check_mbarrier_arrive(b);
   f.bytes += bytes;
+  if (f.bytes > int64_t{kMostCount})
+    fail(at, "an mbarrier expects ", static_cast<int64_t>(f.bytes), " bytes, at most ", kMostCount);
   --f.pending;
   put(b, f);
   poll(true, at);

@@ -32,7 +32,13 @@ TensorMap make_map(const void* base, size_t element_bytes, const TensorBox& b) {
     DIPTYCH_CHECK(m.stride[i] % kAlign == 0 && m.stride[i] < kMaxStride, "tensor_map: stride ",
                   m.stride[i], " of dimension ", i, " is not a multiple of ", kAlign,
                   " below 2^40");
+    const uint64_t before = m.stride[i - 1];  // of dimension 0: an element
+    DIPTYCH_CHECK(m.stride[i] >= before * m.size[i - 1] && m.stride[i] % before == 0,
+                  "tensor_map: stride ", m.stride[i], " of dimension ", i, " does not hold ",
+                  m.size[i - 1], " times ", before, " bytes");
   }
+  DIPTYCH_CHECK(b.step[0] == 1, "tensor_map: step ", b.step[0],
+                " of dimension 0, which the copy engine does not step over");
   const size_t inner = b.box[0] * element_bytes;
   DIPTYCH_CHECK(inner % kAlign == 0, "tensor_map: the box's innermost ", inner,
                 " bytes are not a multiple of ", kAlign);
