@@ -100,6 +100,9 @@ some=${#files[@]}
 if [ "$some" -eq 0 ]; then
   mapfile -t files < <(LC_ALL=C ls kernels/*/*.cu | grep -v "^kernels/common/")
   others=(kernels/common/cuda/*.cu bench/*/*.cu)
+  for file in tests/sim/*.cu; do  # those that run on a GPU too
+    grep -q "ON_EMULATOR_ONLY SOURCES $(basename "$file")" tests/sim/CMakeLists.txt || others+=("$file")
+  done
 fi
 export -f compile stale
 export nvcc out

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds for a GPU and, where there is one, tests, sanitizes and times everything on it. For a bare machine: nvcc, CMake
 # and ninja; PyTorch for the peer. Needs no OpenCV, oneDNN or Google Benchmark.
-#   scripts/gpu_check.sh               all parts, a subset of each, within one limit
+#   scripts/gpu_check.sh               all parts, a subset of each, within one limit; sanitizers last
 #   scripts/gpu_check.sh PART [NAME]   one part in full: build, tests, sanitize, layers, steps
 #                                      NAME: only this network of layers or steps, for example df-ud-128-b8
 #   scripts/gpu_check.sh carry         before the tree is copied to such a machine: puts what it may lack, GoogleTest's
@@ -72,7 +72,9 @@ summary="$out/summary.txt"
 failed=0
 : >"$summary"
 
-left() { echo $((limit - ($(date +%s) - started))); }
+kept=0  # seconds of the limit that are for parts to come
+[ "$part" = all ] && kept=60
+left() { echo $((limit - kept - ($(date +%s) - started))); }
 note() { printf '%-10s %-8s %s\n' "$1" "$2" "$3" | tee -a "$summary"; }
 fail() { note "$1" FAILED "$2"; failed=1; }
 finish() {
@@ -204,18 +206,19 @@ part_tests() {
   run_ctest tests tests_cuda "$limit" -L cuda -E "$emulator_tests" -j 4
 }
 
+sanitizer="$(command -v compute-sanitizer || echo "$toolkit/bin/compute-sanitizer")"
 # sanitize TOOL SECONDS PROGRAM
 sanitize() {
   local name
   name="$(basename "$3")"
-  within "$2" "$logs/$1_$name.log" compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 "$3" --gtest_brief=1
+  within "$2" "$logs/$1_$name.log" "$sanitizer" --tool "$1" --error-exitcode 9 --print-limit 20 "$3" --gtest_brief=1
 }
 
 part_sanitize() {
   need_build || return
   no_gpu sanitize && return
-  command -v compute-sanitizer >/dev/null || { note sanitize skipped "compute-sanitizer is not installed"; return; }
-  local programs probe tool program code
+  [ -x "$sanitizer" ] || { note sanitize skipped "compute-sanitizer is not installed"; return; }
+  local programs probe tool program code most=90
   mapfile -t programs < <(find "$build" -name '*_sim_cuda' -type f | LC_ALL=C sort)
   probe="$(printf '%s\n' "${programs[@]}" | grep -m 1 depth_to_space)"
   [ -n "$probe" ] || { note sanitize skipped "no tests were built"; return; }
@@ -226,11 +229,12 @@ part_sanitize() {
   fi
   if [ "$part" = all ]; then
     mapfile -t programs < <(printf '%s\n' "${programs[@]}" | grep -E 'depth_to_space|reduce|optimizer|gemm')
+    most=20
   fi
   for tool in memcheck racecheck; do
     local clean=0 bad=0 late=""
     for program in "${programs[@]}"; do
-      sanitize "$tool" 90 "$program"
+      sanitize "$tool" "$most" "$program"
       code=$?
       case "$code" in
         0) clean=$((clean + 1)) ;;
@@ -376,7 +380,9 @@ part_steps() {
 [ -n "$gpu" ] && echo "gpu_check: $gpu" || echo "gpu_check: no GPU: everything is built, what needs a GPU is skipped"
 if [ "$part" = all ]; then
   part_build
-  for each in tests sanitize layers steps; do "part_$each"; done
+  for each in tests layers steps; do "part_$each"; done
+  kept=0
+  part_sanitize
 else
   "part_$part"
 fi

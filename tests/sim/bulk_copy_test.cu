@@ -45,6 +45,7 @@ __global__ void strided_kernel(const __grid_constant__ simt::TensorMap x,
 }
 
 TEST(BulkCopy, BoxOfStrideTwoOverTheEdges) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   constexpr int kH = 6, kW = 7, kC = 64;
   const auto v = numbered(2 * kH * kW * kC);
   DeviceArray<simt::bf16> x(v), device(1024);
@@ -94,6 +95,7 @@ __global__ void five_kernel(const __grid_constant__ simt::TensorMap x, simt::bf1
 }
 
 TEST(BulkCopy, FiveDimensionsFromNegativeCoordinates) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   constexpr int kSize[5] = {8, 4, 3, 4, 3};
   const auto v = numbered(8 * 4 * 3 * 4 * 3);
   DeviceArray<simt::bf16> x(v), device(288);
@@ -150,6 +152,7 @@ __global__ void double_kernel(const __grid_constant__ simt::TensorMap x,
 }
 
 TEST(BulkCopy, StoreWritesTheInsideAndNothingElse) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   constexpr int kW = 36, kH = 11;
   std::vector<float> v(kW * kH);
   for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<float>(i);
@@ -190,6 +193,7 @@ __global__ void fill_kernel(const __grid_constant__ simt::TensorMap y) {
 }
 
 TEST(BulkCopy, FourDimensionalStoreIsCutAtTheEdges) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   constexpr int kH = 5, kW = 6, kC = 8;
   DeviceArray<simt::bf16> y(std::vector<simt::bf16>(2 * kH * kW * kC, simt::bf16(-1.0f)));
   const auto map =

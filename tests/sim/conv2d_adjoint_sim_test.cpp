@@ -28,7 +28,7 @@ const Conv2dCudaRung<Args>* rung_for(std::span<const Conv2dCudaRung<Args>> rungs
                                      const std::string& name,
                                      const Args& args) {
   for (const auto& rung : rungs)
-    if (name == rung.name && rung.accepts(args, kChip)) return &rung;
+    if (name == rung.name && rung.accepts(args, simt::device_chip())) return &rung;
   return nullptr;
 }
 
@@ -47,7 +47,7 @@ std::vector<RungParam> params_of_all_passes() {
   return list;
 }
 
-class Conv2dSimAdjoint : public ::testing::TestWithParam<RungParam> {};
+class Conv2dSimAdjoint : public RungTest {};
 
 TEST_P(Conv2dSimAdjoint, HoldsBetweenThePasses) {
   if (kChecked) GTEST_SKIP() << kWhySkipped;

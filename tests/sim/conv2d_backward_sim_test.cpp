@@ -10,7 +10,7 @@ using ref::Values;
 
 // Backward of the epilogue.
 
-class Conv2dSimBackwardEpilogue : public ::testing::TestWithParam<RungParam> {
+class Conv2dSimBackwardEpilogue : public RungTest {
  protected:
   void check(bool exact, bool accumulate) {
     const auto& rung = named(conv2d_cuda_backward_epilogue_rungs(), GetParam().rung);
@@ -35,7 +35,7 @@ class Conv2dSimBackwardEpilogue : public ::testing::TestWithParam<RungParam> {
                                                .da = da.mut().data,
                                                .db = db.mut().as<float>(),
                                                .accumulate_db = accumulate};
-      ASSERT_TRUE(rung.accepts(args, kChip));
+      ASSERT_TRUE(rung.accepts(args, simt::device_chip()));
       run(rung, args);
       EXPECT_TRUE(within(da.fetch(), da_expected, any_order(exact, 1))) << t;
       EXPECT_TRUE(within(db.fetch(), db_expected, any_order(exact, t.a_shape().rows()))) << t;
@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Conv2d,
 
 // Backward to the data.
 
-class Conv2dSimBackwardData : public ::testing::TestWithParam<RungParam> {
+class Conv2dSimBackwardData : public RungTest {
  protected:
   void check(bool exact, bool accumulate) {
     const auto& rung = named(conv2d_cuda_backward_data_rungs(), GetParam().rung);
@@ -89,7 +89,7 @@ class Conv2dSimBackwardData : public ::testing::TestWithParam<RungParam> {
                                            .w = w.view().data,
                                            .dx = dx.mut().data,
                                            .accumulate = accumulate};
-      if (!rung.accepts(args, kChip)) continue;
+      if (!rung.accepts(args, simt::device_chip())) continue;
       ++ran;
       const Values da_values = da.set(inputs(exact, t.a_shape(), 1));
       const Values w_values = w.set(inputs(exact, t.w_shape(), 2));
@@ -120,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(Conv2d,
 
 // Backward to the weights.
 
-class Conv2dSimBackwardWeight : public ::testing::TestWithParam<RungParam> {
+class Conv2dSimBackwardWeight : public RungTest {
  protected:
   void check(bool exact, bool accumulate) {
     const auto& rung = named(conv2d_cuda_backward_weight_rungs(), GetParam().rung);
@@ -135,7 +135,7 @@ class Conv2dSimBackwardWeight : public ::testing::TestWithParam<RungParam> {
                                              .da = da.view().data,
                                              .dw = dw.mut().as<float>(),
                                              .accumulate = accumulate};
-      if (!rung.accepts(args, kChip)) continue;
+      if (!rung.accepts(args, simt::device_chip())) continue;
       ++ran;
       const Values x_values = x.set(inputs(exact, t.x_shape(), 1));
       const Values da_values = da.set(inputs(exact, t.a_shape(), 2));

@@ -9,7 +9,7 @@ namespace {
 
 using ref::Values;
 
-class Conv2dSimForward : public ::testing::TestWithParam<RungParam> {
+class Conv2dSimForward : public RungTest {
  protected:
   void check(bool exact, DType y_dtype) {
     const auto& rung = named(conv2d_cuda_forward_rungs(), GetParam().rung);
@@ -37,7 +37,7 @@ class Conv2dSimForward : public ::testing::TestWithParam<RungParam> {
                                     .b = b.view().as<float>(),
                                     .residual = residual.view().data,
                                     .y = y.mut().data};
-    if (!rung.accepts(args, kChip)) return false;
+    if (!rung.accepts(args, simt::device_chip())) return false;
     const Values x_values = x.set(inputs(exact, t.x_shape(), 1));
     const Values w_values = w.set(inputs(exact, t.w_shape(), 2));
     const Values b_values = b.set(inputs(exact, {t.k}, 3));

@@ -64,7 +64,8 @@ class ConvTranspose2dSimForward : public ::testing::TestWithParam<RungParam> {
                                              .w = w.view().data,
                                              .b = b.view().as<float>(),
                                              .y = y.mut().data};
-    if (!named(conv_transpose2d_cuda_forward_rungs(), name).accepts(args, kChip)) return false;
+    if (!named(conv_transpose2d_cuda_forward_rungs(), name).accepts(args, simt::device_chip()))
+      return false;
     const Values xv = x.set(inputs(exact, x.shape(), 1)), wv = w.set(inputs(exact, w.shape(), 2));
     const Values bv = b.set(inputs(exact, b.shape(), 3));
     RefTensor expected = ref::conv_transpose2d_forward(t, epilogue, xv, wv, bv);
@@ -142,7 +143,7 @@ TEST_P(ConvTranspose2dSimBackward, DataIsTheForwardOfTheTransposedConvolution) {
                                     .w = w.view().data,
                                     .residual = dx.view().data,
                                     .y = dx.mut().data};
-    run(pick_conv2d_cuda(args, kChip), args);
+    run(pick_conv2d_cuda(args, simt::device_chip()), args);
     EXPECT_TRUE(within(dx.fetch(), expected, {.exact = true})) << t;
   }
 }
@@ -158,7 +159,7 @@ TEST_P(ConvTranspose2dSimBackward, WeightExchangesInputAndGradient) {
                                            .da = x.view().data,
                                            .dw = dw.mut().as<float>(),
                                            .accumulate = false};
-    run(pick_conv2d_cuda(args, kChip), args);
+    run(pick_conv2d_cuda(args, simt::device_chip()), args);
     EXPECT_TRUE(
         within(dw.fetch(), ref::conv_transpose2d_backward_weight(t, xv, dav), {.exact = true}))
         << t;

@@ -56,7 +56,7 @@ class GemmSimForward : public ::testing::TestWithParam<RungParam> {
                                      .w = w.view().data,
                                      .b = bias ? b.view().as<float>() : nullptr,
                                      .y = y.mut().data};
-      if (!rung.accepts(args, kChip)) return false;
+      if (!rung.accepts(args, simt::device_chip())) return false;
       const Values xv = x.set(inputs(exact, x.shape(), 1)), wv = w.set(inputs(exact, w.shape(), 2));
       const Values bv = b.set(inputs(exact, b.shape(), 3));
       RefTensor expected = ref::dense_forward(t, xv, wv, bias ? bv : Values());
@@ -98,7 +98,7 @@ class GemmSimBackwardData : public ::testing::TestWithParam<RungParam> {
       DeviceBuffer dy({t.m, t.out}, type), w({t.out, t.in}, type), dx({t.m, t.in}, type);
       const DenseCudaBackwardData args = {
           t, type, dy.view().data, w.view().data, dx.mut().data, accumulate};
-      if (!rung.accepts(args, kChip)) return false;
+      if (!rung.accepts(args, simt::device_chip())) return false;
       const Values dyv = dy.set(inputs(exact, dy.shape(), 1));
       const Values wv = w.set(inputs(exact, w.shape(), 2));
       RefTensor expected = ref::dense_backward_data(t, dyv, wv);
@@ -136,7 +136,7 @@ class GemmSimBackwardWeight : public ::testing::TestWithParam<RungParam> {
       DeviceBuffer x({t.m, t.in}, type), dy({t.m, t.out}, type), dw({t.out, t.in}, DType::kF32);
       const DenseCudaBackwardWeight args = {
           t, type, x.view().data, dy.view().data, dw.mut().as<float>(), accumulate};
-      if (!rung.accepts(args, kChip)) return false;
+      if (!rung.accepts(args, simt::device_chip())) return false;
       const Values xv = x.set(inputs(exact, x.shape(), 1));
       const Values dyv = dy.set(inputs(exact, dy.shape(), 2));
       RefTensor expected = ref::dense_backward_weight(t, xv, dyv);

@@ -12,7 +12,7 @@
 
 namespace diptych {
 
-inline constexpr int kChip = 90;
+inline constexpr int kChip = 90;  // of tests that choose a rung and do not run it
 
 // Which addresses a kernel touches does not depend on the values, so under the checker, which
 // takes its time, one round will do.
@@ -30,6 +30,15 @@ struct RungParam {
 
   friend std::ostream& operator<<(std::ostream& out, const RungParam& p) {
     return out << p.rung << ' ' << p.dtype;
+  }
+};
+
+// Skips what is for sm_90a alone on other chips, whose code has no bodies for it.
+class RungTest : public ::testing::TestWithParam<RungParam> {
+ protected:
+  void SetUp() override {
+    if (GetParam().rung.find("wgmma") != std::string::npos && simt::device_chip() != 90)
+      GTEST_SKIP() << "needs sm_90a";
   }
 };
 

@@ -70,6 +70,7 @@ __global__ void stmatrix_kernel(const simt::bf16* in, simt::bf16* out) {
 }
 
 TEST(TensorCore, StmatrixPutsBackWhatLdmatrixTook) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   const auto v = small_integers(256, 4);
   DeviceArray<simt::bf16> in(v), device(256);
   simt::launch(stmatrix_kernel<false>, {.block = 32}, in.get(), device.get());
@@ -79,6 +80,7 @@ TEST(TensorCore, StmatrixPutsBackWhatLdmatrixTook) {
 }
 
 TEST(TensorCore, TransposingStmatrixTransposesEachMatrix) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   const auto v = small_integers(256, 5);
   DeviceArray<simt::bf16> in(v), device(256);
   simt::launch(stmatrix_kernel<true>, {.block = 32}, in.get(), device.get());
@@ -152,10 +154,12 @@ void expect_mn_major() {
 }
 
 TEST(TensorCore, WgmmaFromMnMajorTiles) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   expect_mn_major<64>();
 }
 
 TEST(TensorCore, WgmmaFromTwoGroupsOfColumns) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   expect_mn_major<128>();
 }
 
@@ -201,6 +205,7 @@ __global__ void __launch_bounds__(384, 1) wide_kernel(const __grid_constant__ si
 }
 
 TEST(TensorCore, WidestWgmma) {
+  if (simt::device_chip() != 90) GTEST_SKIP() << "needs sm_90a";
   const auto a = small_integers(64 * 64, 12), b = small_integers(256 * 64, 13);
   DeviceArray<simt::bf16> da(a), db(b);
   DeviceArray<float> y(64 * 256);

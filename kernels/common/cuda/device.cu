@@ -24,6 +24,7 @@ cudaStream_t native(CudaStream stream) {
 }
 
 void check(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) cudaGetLastError();  // or the next launch would be told of it, too
   DIPTYCH_CHECK(error == cudaSuccess, "device::", what, ": ", cudaGetErrorName(error), ", ",
                 cudaGetErrorString(error));
 }

@@ -1,6 +1,7 @@
 // Memory of kernels, for tests, on a GPU. Not managed memory: its pages move by faults, which bulk
 // copies are not known to take, and a program that asks for too much of it can hang the GPU.
 // SPDX-License-Identifier: MIT
+#include "kernels/common/device.h"
 #include "kernels/common/simt/device_memory.h"
 #include "kernels/common/simt/launch.h"
 
@@ -26,6 +27,10 @@ void device_write(void* to, const void* from, size_t bytes) {
 void device_read(void* to, const void* from, size_t bytes) {
   synchronize();
   check_cuda(cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToHost), "device_read");
+}
+
+int device_chip() {
+  return device::info().chip;
 }
 
 void synchronize() {

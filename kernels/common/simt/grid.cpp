@@ -124,9 +124,9 @@ unsigned number_of(const char* variable, unsigned otherwise) {
   return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : otherwise;
 }
 
-// Of a block, on the chip that the emulator is to be.
+// Of a block.
 size_t most_shared() {
-  switch (number_of("DIPTYCH_SIM_CHIP", 90)) {
+  switch (device_chip()) {
     case 80:
       return 163 * 1024;
     case 86:
@@ -203,6 +203,10 @@ void device_write(void* to, const void* from, size_t bytes) {
 
 void device_read(void* to, const void* from, size_t bytes) {
   if (bytes) std::memcpy(to, from, bytes);
+}
+
+int device_chip() {
+  return static_cast<int>(number_of("DIPTYCH_SIM_CHIP", 90));
 }
 
 void synchronize() {}

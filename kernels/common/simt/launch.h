@@ -25,8 +25,8 @@ struct Config {
 };
 
 #ifdef __CUDACC__
-
 inline void check_cuda(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) cudaGetLastError();  // or the next launch would be told of it, too
   DIPTYCH_CHECK(error == cudaSuccess, what, ": ", cudaGetErrorString(error));
 }
 
