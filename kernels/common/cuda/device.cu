@@ -166,9 +166,10 @@ void start_download(CudaStream stream, void* to, const void* from, size_t bytes)
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, native(stream)), "start_download");
 }
 
+// A host that waits sleeps: it would keep a core busy for the length of every step otherwise.
 Event::Event() {
   cudaEvent_t event = nullptr;
-  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "Event");
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync), "Event");
   event_ = event;
 }
 
