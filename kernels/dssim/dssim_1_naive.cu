@@ -84,10 +84,33 @@ __global__ void __launch_bounds__(kDssimTile* kDssimTile)
   dy[at] = accumulate ? dy[at] + value : value;
 }
 
+// loss[n,c] = (1 - mean) / 2 from the partial sums: a block per (n,c).
+__global__ void dssim_loss_kernel(const double* partial,
+                                  int64_t parts,
+                                  double positions,
+                                  float* loss) {
+  __shared__ double slots[32];
+  const double* const mine = partial + static_cast<int64_t>(blockIdx.x) * parts;
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < parts; i += blockDim.x) sum += mine[i];
+  sum = block_combine<Reduction::kSum>(sum, slots);
+  if (threadIdx.x == 0) loss[blockIdx.x] = static_cast<float>((1 - sum / positions) / 2);
+}
+
 }  // namespace
 
 size_t dssim_workspace(const DssimProblem& p) {
   return static_cast<size_t>(p.n * p.c * dssim_parts(p)) * sizeof(double);
+}
+
+void finish_loss(CudaStream stream, const DssimProblem& p, const DssimForward& f) {
+  simt::launch(dssim_loss_kernel,
+               simt::Config{.grid = static_cast<unsigned>(p.n * p.c),
+                            .block = kBlockThreads,
+                            .smem = 0,
+                            .stream = stream},
+               static_cast<const double*>(f.workspace), dssim_parts(p),
+               static_cast<double>(p.p()) * p.q(), static_cast<float*>(f.loss.data));
 }
 
 void dssim_forward_naive_cuda(CudaStream stream, const DssimProblem& p, const DssimForward& f) {

@@ -75,28 +75,8 @@ inline int64_t dssim_parts(const DssimProblem& p) {
   return static_cast<int64_t>(tiles_p) * tiles_q;
 }
 
-// loss[n,c] = (1 - mean) / 2 from the partial sums: a block per (n,c).
-static __global__ void dssim_loss_kernel(const double* partial,
-                                         int64_t parts,
-                                         double positions,
-                                         float* loss) {
-  __shared__ double slots[32];
-  const double* const mine = partial + static_cast<int64_t>(blockIdx.x) * parts;
-  double sum = 0;
-  for (int64_t i = threadIdx.x; i < parts; i += blockDim.x) sum += mine[i];
-  sum = block_combine<Reduction::kSum>(sum, slots);
-  if (threadIdx.x == 0) loss[blockIdx.x] = static_cast<float>((1 - sum / positions) / 2);
-}
-
-inline void finish_loss(CudaStream stream, const DssimProblem& p, const DssimForward& f) {
-  simt::launch(dssim_loss_kernel,
-               simt::Config{.grid = static_cast<unsigned>(p.n * p.c),
-                            .block = kBlockThreads,
-                            .smem = 0,
-                            .stream = stream},
-               static_cast<const double*>(f.workspace), dssim_parts(p),
-               static_cast<double>(p.p()) * p.q(), static_cast<float*>(f.loss.data));
-}
+// loss[n,c] = (1 - mean) / 2 from the partial sums (dssim_1_naive.cu).
+void finish_loss(CudaStream stream, const DssimProblem& p, const DssimForward& f);
 
 // A block per tile of a map, or of a picture, and per sample and channel.
 inline simt::Config dssim_tiles(int n_c, int rows, int columns, CudaStream stream) {

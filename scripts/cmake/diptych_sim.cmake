@@ -90,8 +90,11 @@ function(diptych_sim_test name)
         string(APPEND test _seed${seed})
       endif()
       add_test(NAME ${test} COMMAND ${target} --gtest_brief=1)
-      set_tests_properties(${test} PROPERTIES LABELS sim TIMEOUT 300
-                           ENVIRONMENT "DIPTYCH_SIMT_SEED=${seed};OMP_NUM_THREADS=1")
+      set(environment DIPTYCH_SIMT_SEED=${seed} OMP_NUM_THREADS=1)
+      if(flavour STREQUAL plain AND NOT seed)  # for the table of registers and shared memory
+        list(APPEND environment DIPTYCH_SIM_LAUNCHES=${CMAKE_BINARY_DIR}/sim_launches/${name}.txt)
+      endif()
+      set_tests_properties(${test} PROPERTIES LABELS sim TIMEOUT 300 ENVIRONMENT "${environment}")
     endforeach()
   endforeach()
   add_executable(${name}_sim_step EXCLUDE_FROM_ALL ${T_SOURCES})
@@ -101,6 +104,7 @@ endfunction()
 
 if(DIPTYCH_TESTS)
   add_custom_target(diptych_sim)  # all sim tests
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/sim_launches)  # what the kernels were launched with
   add_subdirectory(${CMAKE_SOURCE_DIR}/kernels/common/simt)
   add_subdirectory(${CMAKE_SOURCE_DIR}/tests/sim)
 endif()

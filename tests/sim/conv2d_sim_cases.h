@@ -23,6 +23,7 @@ inline std::vector<Conv2dCase> conv2d_sim_cases() {
       {same_conv(1, 5, 7, 3, 8, 5, 2), act},
       {same_conv(2, 7, 9, 8, 12, 3, 1), heads},
       {same_conv(1, 9, 5, 22, 1, 1, 1), act},
+      {same_conv(1, 2, 3, 8, 12, 1, 1), act},
       {same_conv(1, 4, 5, 24, 40, 3, 1), residual},
       {same_conv(1, 3, 4, 40, 96, 3, 1), up},
       {same_conv(2, 4, 3, 12, 88, 3, 1), up},

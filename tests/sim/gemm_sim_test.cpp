@@ -21,8 +21,9 @@ using ref::Values;
 // Sizes on and off the grids of 8 and 4, below, at and above each tile and batch tile, a batch
 // beyond one tile. For the rungs that split their sums also sums of several splits, ragged last.
 std::vector<DenseProblem> cases(const std::string& rung) {
-  std::vector<DenseProblem> list = {{1, 1, 1},    {3, 31, 7},    {2, 12, 33},  {8, 64, 64},
-                                    {5, 72, 130}, {17, 136, 65}, {33, 40, 21}, {65, 24, 18}};
+  std::vector<DenseProblem> list = {{1, 1, 1},     {3, 31, 7},   {2, 12, 33},
+                                    {8, 64, 64},   {5, 72, 130}, {11, 35, 6},
+                                    {17, 136, 65}, {33, 40, 21}, {65, 24, 18}};
   if (rung == "naive" || rung == "tiled") return list;
   list.insert(list.end(), {{1, 1288, 9}, {2, 8, 1061}, {9, 1544, 3}, {1, 136, 1100}});
   return list;

@@ -13,6 +13,7 @@
 #include "kernels/common/simt/check_hooks.h"
 #include "kernels/common/simt/device_memory.h"
 #include "kernels/common/simt/launch_hooks.h"
+#include "kernels/common/simt/launch_log.h"
 #include "kernels/common/simt/machine.h"
 #include "kernels/common/simt/recording.h"
 
@@ -158,6 +159,7 @@ void run_grid(const Grid& g) {
                     n.z <= kMaxGridYZ,
                 "launch: a grid of (", n.x, ",", n.y, ",", n.z, ") blocks");
   if (recording()) return write_down(g);
+  log_launch(g);
   const Around around;
   GridRun(g).run();
   check_guards();
