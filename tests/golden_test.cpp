@@ -12,6 +12,7 @@
 #include "models/saehd/layout.h"
 #include "models/saehd/trainer.h"
 #include "tensor/allocator.h"
+#include "tests/parity/step_check.h"
 #include "tests/support/update_rule.h"
 
 namespace diptych {
@@ -113,6 +114,58 @@ TEST_P(Golden, GradientsOfEveryWeight) {
     // tensor.
     EXPECT_LE(error, 5e-4 * scale + 1e-7) << p.name << " scale " << scale;
   }
+}
+
+// The exact lane of the parity tests against an implementation that shares nothing with it: equal
+// but for the f32 that the dumps are stored in. And the engine within the bounds that come from it.
+class GoldenLanes : public Golden {
+ protected:
+  parity::LaneSaehd lanes_of(const ParamArena& arena) const {
+    return {options_.network, arena, {}, BlurBorder::kZeros};
+  }
+
+  // Parameter by parameter into arena order, and file order undone.
+  std::vector<float> gradients(const ParamArena& arena) const {
+    std::vector<float> result(static_cast<size_t>(arena.size()));
+    for (size_t k = 0; k < arena.list().size(); ++k) {
+      const std::vector<float> values = ours("grad/" + arena.list()[k].name, arena.list()[k]);
+      std::copy(values.begin(), values.end(), result.begin() + arena.range(k).begin);
+    }
+    return result;
+  }
+};
+
+TEST_P(GoldenLanes, TheExactLaneIsThePeers) {
+  const auto trainer = make_trainer();
+  const ParamArena& arena = trainer->arena();
+  const GoldenBatch batch(options_.batch_size, options_.network.resolution);
+  const parity::LaneResult lanes =
+      lanes_of(arena).step(arena.weights().to_host(), batch.src(), batch.dst());
+  std::vector<float> losses = read(file_, "loss/src");
+  for (const float loss : read(file_, "loss/dst")) losses.push_back(loss);
+  ASSERT_EQ(losses.size(), lanes.losses.size());
+  for (size_t i = 0; i < losses.size(); ++i)
+    EXPECT_NEAR(lanes.losses[i][0], losses[i], 0x1p-24 * losses[i]);
+  const std::vector<float> golden = gradients(arena);
+  double worst = 0;  // in f32 roundings; sums in double are good to far less than 1e-12
+  for (size_t i = 0; i < golden.size(); ++i)
+    worst = std::max(worst, std::abs(lanes.gradients[i][0] - golden[i]) /
+                                (0x1p-24 * std::abs(golden[i]) + 1e-12));
+  EXPECT_LE(worst, 1);
+}
+
+TEST_P(GoldenLanes, TheEngineIsWithinTheirBounds) {
+  const auto trainer = make_trainer();
+  const ParamArena& arena = trainer->arena();
+  const GoldenBatch batch(options_.batch_size, options_.network.resolution);
+  const parity::LaneSaehd saehd = lanes_of(arena);
+  const parity::StepBounds bounds(saehd, arena, arena.weights().to_host(), batch.src(),
+                                  batch.dst());
+  const SaehdStep step = trainer->forward_backward(batch.src(), batch.dst());
+  std::vector<float> losses = step.src_loss;
+  losses.insert(losses.end(), step.dst_loss.begin(), step.dst_loss.end());
+  const parity::Verdict v = bounds.check_gradients(losses, arena.gradients().to_host());
+  EXPECT_EQ(v.wrong(), 0) << v.first;
 }
 
 // Errors of a gradient relative to the largest of its tensor. Rounding: measured below 5e-6. When a
@@ -283,6 +336,7 @@ const auto kName = [](const auto& test) {
   return name;
 };
 INSTANTIATE_TEST_SUITE_P(Peer, Golden, ::testing::Values("df", "df-ud", "liae-udt"), kName);
+INSTANTIATE_TEST_SUITE_P(Peer, GoldenLanes, ::testing::Values("df", "liae-udt"), kName);
 INSTANTIATE_TEST_SUITE_P(Peer, GoldenSteps, ::testing::Values("df", "df-ud", "liae-udt"), kName);
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "models/saehd/trainer.h"
@@ -18,6 +19,20 @@ inline float golden_uniform(uint64_t seed, uint64_t index) {
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
   z ^= z >> 31;
   return static_cast<float>(z >> 40) * 0x1p-24f;
+}
+
+// A network as small as they come: pictures of 64 pixels, a sample a step.
+inline SaehdTrainOptions tiny_options(const std::string& archi, DType dtype = DType::kF32) {
+  SaehdTrainOptions options;
+  options.network.set_archi(archi);
+  options.network.resolution = 64;
+  options.network.ae_dims = 8;
+  options.network.e_dims = 2;
+  options.network.d_dims = 2;
+  options.network.d_mask_dims = 2;
+  options.batch_size = 1;
+  options.dtype = dtype;
+  return options;
 }
 
 // warped, target, mask and eyes+mouth of both sides, (n,r,r,c). smooth: pictures a network can
