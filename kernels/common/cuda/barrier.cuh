@@ -28,8 +28,11 @@ __device__ __forceinline__ void bar_sync(int id,
 }
 
 // Phase p is over when `count` arrivals and all expected bytes have come; wait(p) returns once the
-// phase of parity p is over.
+// phase of parity p is over. On a GPU a wait of kHopeless ends the kernel with an error: a launch
+// that cannot end would hold the GPU, and the host, for good.
 struct Mbarrier {
+  static constexpr uint64_t kHopeless = 10'000'000'000;  // nanoseconds; tools slow kernels a lot
+
   uint64_t word;
 
   __device__ __forceinline__ void init(unsigned count, [[maybe_unused]] Site at = Site::here()) {
@@ -64,16 +67,36 @@ struct Mbarrier {
 
   __device__ __forceinline__ void wait(unsigned parity, [[maybe_unused]] Site at = Site::here()) {
 #ifdef __CUDACC__
-    asm volatile(
-        "{\n.reg .pred p;\n"
-        "again: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
-        "@!p bra again;\n}" ::"r"(smem_u32(this)),
-        "r"(parity)
-        : "memory");
+    if (over(parity)) return;
+    const uint64_t since = nanoseconds();
+    while (!over(parity))
+      if (nanoseconds() - since > kHopeless) __trap();
 #else
     mbarrier_wait(this, parity, at);
 #endif
   }
+
+#ifdef __CUDACC__
+ private:
+  // False after a while, too.
+  __device__ __forceinline__ bool over(unsigned parity) {
+    unsigned yes;
+    asm volatile(
+        "{\n.reg .pred p;\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, p;\n}"
+        : "=r"(yes)
+        : "r"(smem_u32(this)), "r"(parity)
+        : "memory");
+    return yes != 0;
+  }
+
+  __device__ __forceinline__ static uint64_t nanoseconds() {
+    uint64_t now;
+    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
+    return now;
+  }
+#endif
 };
 
 // What this thread wrote to shared memory, and knows others to have written, becomes visible to
