@@ -21,7 +21,8 @@ import sys
 
 NOT_MEASURED = "*Not measured yet.*"
 MARKERS = re.compile(r"(<!-- table: ([a-z0-9_ .-]+) -->\n).*?(<!-- end -->)", re.S)
-PASSES = ["forward", "backward_epilogue", "backward_data", "backward_weight", "backward_bias"]
+PASSES = ["forward", "backward_epilogue", "backward_data", "backward_data_below", "backward_weight",
+          "backward_bias"]
 
 
 def read_results(root):

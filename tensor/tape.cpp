@@ -12,12 +12,35 @@ namespace diptych {
 
 namespace {
 
+// The gradient slots of an op's inputs, which it counts among their readers until it has run.
+class Readings {
+ public:
+  explicit Readings(std::initializer_list<const Tensor*> inputs) {
+    for (const Tensor* t : inputs) {
+      if (!t->needs_grad()) continue;
+      slots_.push_back(t->slot());
+      slots_.back()->add_reader();
+    }
+  }
+
+  Readings(Readings&&) = default;
+  Readings& operator=(Readings&&) = delete;
+
+  ~Readings() {
+    for (const auto& slot : slots_) slot->drop_reader();
+  }
+
+ private:
+  std::vector<std::shared_ptr<GradSlot>> slots_;
+};
+
 struct Record {
   const char* op;
   std::string scope;
   std::shared_ptr<GradSlot> slot;  // gradient of the output; the output itself is not kept
   Shape shape;
   BackwardFn backward;
+  Readings inputs;
 };
 
 struct Tape {
@@ -44,9 +67,14 @@ bool recording(std::initializer_list<const Tensor*> inputs) {
 
 namespace {
 
-void push(const char* op, Tensor& y, DType grad_dtype, BackwardFn backward) {
+void push(const char* op,
+          std::initializer_list<const Tensor*> inputs,
+          Tensor& y,
+          DType grad_dtype,
+          BackwardFn backward) {
   record_output(y, grad_dtype);
-  tape().records.push_back({op, profile_scope(), y.slot(), y.shape(), std::move(backward)});
+  tape().records.push_back(
+      {op, profile_scope(), y.slot(), y.shape(), std::move(backward), Readings(inputs)});
 }
 
 }  // namespace
@@ -55,14 +83,14 @@ void record(const char* op,
             std::initializer_list<const Tensor*> inputs,
             Tensor& y,
             BackwardFn backward) {
-  if (recording(inputs)) push(op, y, y.dtype(), std::move(backward));
+  if (recording(inputs)) push(op, inputs, y, y.dtype(), std::move(backward));
 }
 
 void record_weight(const char* op,
                    std::initializer_list<const Tensor*> inputs,
                    Tensor& w,
                    BackwardFn backward) {
-  if (recording(inputs)) push(op, w, DType::kF32, std::move(backward));
+  if (recording(inputs)) push(op, inputs, w, DType::kF32, std::move(backward));
 }
 
 void backward(std::span<const Tensor> roots) {

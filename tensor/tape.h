@@ -14,7 +14,8 @@
 
 namespace diptych {
 
-// dy: gradient of the op's output, in the output's shape and dtype.
+// dy: gradient of the op's output, in the output's shape and dtype; undefined when the last reader
+// of the output has already passed it on (ops/store_undo.h).
 using BackwardFn = std::function<void(const Tensor& dy)>;
 
 // Notes how to go back through an op. Does nothing when no input needs a gradient or under NoGrad.

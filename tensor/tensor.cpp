@@ -25,6 +25,12 @@ bool GradSlot::adopt(const std::shared_ptr<void>& storage, void* data, DType dty
   return true;
 }
 
+void GradSlot::pass_on() {
+  storage_.reset();
+  data_ = nullptr;
+  written_ = true;
+}
+
 GradView GradSlot::view() {
   if (!data_) {
     storage_ = allocate(static_cast<size_t>(shape_.numel()) * size_of(dtype_), place_);
@@ -163,7 +169,7 @@ GradView Tensor::grad_view() const {
 }
 
 Tensor Tensor::grad() const {
-  if (!slot_ || !slot_->written()) return {};
+  if (!slot_ || !slot_->written() || !slot_->data()) return {};
   return wrap(slot_->storage(), slot_->data(), shape_, slot_->dtype(), place_);
 }
 

@@ -13,6 +13,8 @@
 
 namespace diptych {
 
+struct StoreUndo;  // tensor/ops/store_undo.h
+
 // The gradient of a tensor: memory appears at the first use, unless it was bound to a place in a
 // flat buffer.
 class GradSlot {
@@ -29,6 +31,19 @@ class GradSlot {
   GradView view();
 
   bool written() const { return written_; }
+
+  // Recorded ops that have yet to add to this gradient. The last one may go further than the
+  // gradient itself, where the op that made the tensor says how (store_undo).
+  void add_reader() { ++readers_; }
+
+  void drop_reader() { --readers_; }
+
+  bool last_reader() const { return readers_ == 1; }
+
+  std::shared_ptr<StoreUndo> store_undo;
+
+  // Lets go of the gradient: what it led to is in store_undo.
+  void pass_on();
 
   void reset() { written_ = false; }
 
@@ -50,6 +65,7 @@ class GradSlot {
   void* data_ = nullptr;
   bool written_ = false;
   bool bound_ = false;
+  int readers_ = 0;
 };
 
 class Tensor {

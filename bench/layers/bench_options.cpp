@@ -63,8 +63,8 @@ std::vector<BenchNetwork> bench_networks() {
 const char* bench_usage() {
   return "layers_bench: every kernel and the vendor's best on every layer of a SAEHD step\n"
          "  --networks A,B    of df-ud-128-b8, df-ud-128-b32, liae-udt-320-b8, df-ud-512-b8 (all)\n"
-         "  --passes A,B      of forward, backward_epilogue, backward_data, backward_weight,\n"
-         "                    backward_bias (all)\n"
+         "  --passes A,B      of forward, backward_epilogue, backward_data, backward_data_below,\n"
+         "                    backward_weight, backward_bias (all)\n"
          "  --layer TEXT      only layers whose name holds TEXT\n"
          "  --variants A,B    only these; the vendor's are cudnn, cudnn_fused, engine_cudnn, "
          "cublaslt\n"

@@ -22,9 +22,9 @@ std::vector<BenchNetwork> bench_networks();
 
 struct BenchOptions {
   std::vector<BenchNetwork> networks = bench_networks();
-  std::vector<LayerPass> passes = {LayerPass::kForward, LayerPass::kBackwardEpilogue,
-                                   LayerPass::kBackwardData, LayerPass::kBackwardWeight,
-                                   LayerPass::kBackwardBias};
+  std::vector<LayerPass> passes = {LayerPass::kForward,        LayerPass::kBackwardEpilogue,
+                                   LayerPass::kBackwardData,   LayerPass::kBackwardDataBelow,
+                                   LayerPass::kBackwardWeight, LayerPass::kBackwardBias};
   std::vector<std::string> variants;  // empty: all
   std::string layer;                  // a part of the name; empty: all
   DType dtype = DType::kBF16;

@@ -149,6 +149,48 @@ void add_backward_data(Stream& stream,
 #endif
 }
 
+constexpr Conv2dEpilogue kBelow = {.leaky_slope = 0.2f};
+
+void add_backward_data_below(Stream& stream,
+                             [[maybe_unused]] GpuClock& clock,
+                             const Conv2dLayer& layer,
+                             const Tensors& t,
+                             [[maybe_unused]] const VendorSearch& search,
+                             std::vector<Candidate>& list) {
+  Conv2dCudaBackwardData args = {.problem = layer.problem,
+                                 .dtype = t->dtype,
+                                 .da = t->a.get(),
+                                 .w = t->w.get(),
+                                 .dx = t->dx.get(),
+                                 .below = kBelow,
+                                 .x = t->x.get()};
+  add_rungs(stream, conv2d_cuda_backward_data_rungs(), args, list);
+#ifdef DIPTYCH_HAVE_CUDNN
+  // cuDNN's best plan, then our pass over its result.
+  const Conv2dCudnnProblem problem = {.pass = Conv2dPass::kBackwardData,
+                                      .problem = layer.problem,
+                                      .dtype = t->dtype,
+                                      .out_dtype = t->dtype};
+  const size_t before = list.size();
+  add_best_plan(stream, clock, "cudnn_and_pass", problem, {.x = args.dx, .w = args.w, .a = args.da},
+                search, list);
+  if (list.size() == before) return;
+  const Conv2dProblem& p = layer.problem;
+  const Conv2dCudaBackwardEpilogue pass = {
+      .problem = {.n = p.n, .h = p.h, .w = p.w, .c = 1, .k = p.c, .r = 1, .s = 1},
+      .epilogue = kBelow,
+      .dtype = t->dtype,
+      .y = t->x.get(),
+      .dy = args.dx,
+      .da = args.dx};
+  const auto& rung = pick_conv2d_cuda(pass, device::info().chip);
+  list.back().run = [&stream, &rung, pass, plan = list.back().run] {
+    plan();
+    rung.run(pass, nullptr, stream.cuda());
+  };
+#endif
+}
+
 void add_backward_weight(Stream& stream,
                          [[maybe_unused]] GpuClock& clock,
                          const Conv2dLayer& layer,
@@ -159,7 +201,8 @@ void add_backward_weight(Stream& stream,
                                          .dtype = t->dtype,
                                          .x = t->x.get(),
                                          .da = t->a.get(),
-                                         .dw = t->dw.get<float>()};
+                                         .dw = t->dw.get<float>(),
+                                         .db = t->db.get<float>()};
   add_rungs(stream, conv2d_cuda_backward_weight_rungs(), args, list);
 #ifdef DIPTYCH_HAVE_CUDNN
   // dw in the dtype of x: that is what cuDNN's engines store.
@@ -203,10 +246,13 @@ LayerCandidates candidates_of(Stream& stream,
     case LayerPass::kBackwardData:
       if (layer.needs_dx) add_backward_data(stream, clock, layer, t, search, found.list);
       break;
+    case LayerPass::kBackwardDataBelow:
+      if (layer.needs_dx) add_backward_data_below(stream, clock, layer, t, search, found.list);
+      break;
     case LayerPass::kBackwardWeight:
       add_backward_weight(stream, clock, layer, t, search, found.list);
       break;
-    case LayerPass::kBackwardBias:  // part of the epilogue's pass
+    case LayerPass::kBackwardBias:  // part of backward weight
       break;
   }
   return found;

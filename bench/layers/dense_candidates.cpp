@@ -140,6 +140,7 @@ LayerCandidates candidates_of(Stream& stream,
                     .problem = p, .dtype = dtype, .dy = t->y.get(), .db = t->db.get<float>()},
                 found.list);
       break;
+    case LayerPass::kBackwardDataBelow:
     case LayerPass::kBackwardEpilogue:  // a dense layer has none
       break;
   }

@@ -15,7 +15,8 @@ double bytes_of(const Shape& shape, DType dtype) {
 }  // namespace
 
 const char* name_of(LayerPass pass) {
-  static constexpr const char* kNames[] = {"forward", "backward_epilogue", "backward_data",
+  static constexpr const char* kNames[] = {"forward",         "backward_epilogue",
+                                           "backward_data",   "backward_data_below",
                                            "backward_weight", "backward_bias"};
   return kNames[static_cast<int>(pass)];
 }
@@ -37,10 +38,12 @@ Work work_of(LayerPass pass,
                               (epilogue.leaky_slope != 1.0f ? bytes_of(t.a_shape(), y_dtype) : 0)};
     case LayerPass::kBackwardData:
       return {t.flops(), a + w + x};
+    case LayerPass::kBackwardDataBelow:  // x for the sign of the activation
+      return {t.flops() + static_cast<double>(t.x_shape().numel()), a + w + 2 * x};
     case LayerPass::kBackwardWeight:
-      return {t.flops(), x + a + bytes_of(t.w_shape(), DType::kF32)};
+      return {t.flops() + values, x + a + bytes_of(t.w_shape(), DType::kF32) + k};
     default:
-      return {values, a + k};
+      return {};
   }
 }
 

@@ -13,7 +13,15 @@ struct Work {
   double flops = 0, bytes = 0;
 };
 
-enum class LayerPass { kForward, kBackwardEpilogue, kBackwardData, kBackwardWeight, kBackwardBias };
+// kBackwardDataBelow: backward data and, behind it, the leaky ReLU of the convolution that made x.
+enum class LayerPass {
+  kForward,
+  kBackwardEpilogue,
+  kBackwardData,
+  kBackwardDataBelow,
+  kBackwardWeight,
+  kBackwardBias
+};
 
 const char* name_of(LayerPass pass);
 

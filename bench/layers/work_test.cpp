@@ -30,7 +30,8 @@ TEST(LayerWork, CountsTheGradients) {
     return work_of(pass, kConv, epilogue, DType::kBF16, DType::kBF16).bytes;
   };
   EXPECT_EQ(bytes(LayerPass::kBackwardData, {}), 2 * (512 + 1152 + 256));
-  EXPECT_EQ(bytes(LayerPass::kBackwardWeight, {}), 2 * (256 + 512) + 4 * 1152);
+  EXPECT_EQ(bytes(LayerPass::kBackwardDataBelow, {}), 2 * (512 + 1152 + 2 * 256));
+  EXPECT_EQ(bytes(LayerPass::kBackwardWeight, {}), 2 * (256 + 512) + 4 * (1152 + 16));
   EXPECT_EQ(bytes(LayerPass::kBackwardEpilogue, {}), 2 * (512 + 512) + 4 * 16);
   EXPECT_EQ(bytes(LayerPass::kBackwardEpilogue, {.leaky_slope = 0.1f}), 2 * 3 * 512 + 4 * 16);
 }

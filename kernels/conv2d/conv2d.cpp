@@ -164,14 +164,46 @@ void conv2d_backward_data(
   pick(op, conv2d_backward_data_variants(), stream, args).run(stream, args);
 }
 
+bool conv2d_undoes_below(const Stream& stream) {
+  return stream.on_device() && stream.engine() != Engine::kCudnn;
+}
+
+void conv2d_backward_data_below(
+    Stream& stream, const Conv2dProblem& problem, View da, View w, const Conv2dBelow& below) {
+  const char* op = "conv2d_backward_data_below";
+  check_problem(op, problem);
+  DIPTYCH_CHECK(conv2d_undoes_below(stream), op, ": not on this engine; ", problem);
+  const bool moves = below.epilogue.depth_to_space;
+  DIPTYCH_CHECK(!moves || (problem.h % 2 == 0 && problem.w % 2 == 0), op,
+                ": depth_to_space stores even sizes; ", problem);
+  check_slope(op, problem, below.epilogue.leaky_slope);
+  check_tensor(op, "da", da, problem.a_shape(), da.dtype);
+  check_tensor(op, "w", w, problem.w_shape(), da.dtype);
+  if (below.epilogue.leaky_slope != 1.0f)
+    check_tensor(op, "x", below.x, problem.x_shape(), da.dtype);
+  if (below.before.defined()) check_tensor(op, "before", below.before, problem.x_shape(), da.dtype);
+  const Shape moved = {problem.n, problem.h / 2, problem.w / 2, 4 * problem.c};
+  check_tensor(op, "below.da", below.da, moves ? moved : problem.x_shape(), da.dtype);
+  DIPTYCH_CHECK(!moves || below.before.data != below.da.data, op,
+                ": before must not be below.da when the epilogue moves elements; ", problem);
+  conv2d_backward_data_below_device(stream, problem, da, w, below);
+}
+
 void conv2d_backward_weight(
-    Stream& stream, const Conv2dProblem& problem, View x, View da, GradView dw) {
+    Stream& stream, const Conv2dProblem& problem, View x, View da, GradView dw, GradView db) {
   const char* op = "conv2d_backward_weight";
   check_problem(op, problem);
   check_tensor(op, "x", x, problem.x_shape(), x.dtype);
   check_tensor(op, "da", da, problem.a_shape(), x.dtype);
   check_tensor(op, "dw", dw, problem.w_shape(), DType::kF32);
-  const Conv2dBackwardWeightArgs args = {problem, x, da, dw};
+  if (db.defined()) check_tensor(op, "db", db, {problem.k}, DType::kF32);
+  Conv2dBackwardWeightArgs args = {problem, x, da, dw, db};
+  if (conv2d_undoes_below(stream)) return conv2d_backward_weight_device(stream, args);
+  if (db.defined()) {  // only read: nothing to undo
+    const MutView same = {const_cast<void*>(da.data), da.shape, da.dtype};
+    conv2d_backward_epilogue(stream, problem, {}, {}, da, same, db);
+    args.db = {};
+  }
   if (stream.on_device()) return conv2d_backward_weight_device(stream, args);
   pick(op, conv2d_backward_weight_variants(), stream, args).run(stream, args);
 }

@@ -94,10 +94,26 @@ void conv2d_backward_epilogue(Stream& stream,
 void conv2d_backward_data(
     Stream& stream, const Conv2dProblem& problem, View da, View w, GradView dx);
 
+// The convolution that made x, whose epilogue backward data can undo before it stores anything.
+struct Conv2dBelow {
+  Conv2dEpilogue epilogue;  // its slope and store count
+  View x;                   // its stored output, for the sign: read when the slope is not 1
+  View before;              // (N,H,W,C): what x has got from its other readers, or {}
+  MutView da;               // (N,H,W,C), or (N,H/2,W/2,4C) with depth_to_space
+};
+
+// Backward data and the backward epilogue of the convolution below in one pass, dx never stored:
+//   below.da = leaky'(x) * space_to_depth(dx + before)
+// All share da's dtype. before may be below.da itself, unless depth_to_space moves elements. Only
+// where conv2d_undoes_below(stream): on a device with our kernels.
+bool conv2d_undoes_below(const Stream& stream);
+void conv2d_backward_data_below(
+    Stream& stream, const Conv2dProblem& problem, View da, View w, const Conv2dBelow& below);
+
 // dw[k,r,s,c] = sum over n,p,q of da[n,p,q,k] * x[n, p*stride + r - pad_top, q*stride + s -
-// pad_left, c]. dw is f32.
+// pad_left, c], and db = sum of da over n,p,q unless db is undefined. Both are f32.
 void conv2d_backward_weight(
-    Stream& stream, const Conv2dProblem& problem, View x, View da, GradView dw);
+    Stream& stream, const Conv2dProblem& problem, View x, View da, GradView dw, GradView db = {});
 
 // The implementations, best first. accepts() sees dtypes, so a bf16-only variant can refuse f32.
 struct Conv2dForwardArgs {
@@ -117,6 +133,7 @@ struct Conv2dBackwardWeightArgs {
   Conv2dProblem problem;
   View x, da;
   GradView dw;
+  GradView db = {};  // on a device; elsewhere a pass of its own
 };
 
 template <class Args>

@@ -52,12 +52,8 @@ __global__ void __launch_bounds__(kThreads) conv2d_forward_naive_kernel(ConvDims
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    conv2d_backward_data_naive_kernel(ConvDims d,
-                                      const T* __restrict__ da,
-                                      const T* __restrict__ w,
-                                      T* __restrict__ dx,
-                                      bool accumulate) {
+__global__ void __launch_bounds__(kThreads) conv2d_backward_data_naive_kernel(
+    ConvDims d, const T* __restrict__ da, const T* __restrict__ w, DataStore<T> store) {
   const int64_t i = global_thread();
   if (i >= int64_t{d.n} * d.h * d.w * d.c) return;
   const int c = static_cast<int>(i % d.c);
@@ -74,8 +70,7 @@ __global__ void __launch_bounds__(kThreads)
       for (int k = 0; k < d.k; ++k)
         sum += load_f32(from + k) * load_f32(filter + int64_t{k} * d.depth());
     }
-  if (accumulate) sum += static_cast<float>(dx[i]);
-  dx[i] = static_cast<T>(sum);
+  store.put(d, at, c, sum);
 }
 
 template <class T>
@@ -153,13 +148,28 @@ void run_backward_data(const Conv2dCudaBackwardData& a, CudaStream stream) {
   const ConvDims d = dims_of(a.problem);
   simt::launch(conv2d_backward_data_naive_kernel<T>,
                one_thread_each(int64_t{d.n} * d.h * d.w * d.c, stream), d,
-               static_cast<const T*>(a.da), static_cast<const T*>(a.w), static_cast<T*>(a.dx),
-               a.accumulate);
+               static_cast<const T*>(a.da), static_cast<const T*>(a.w), store_of<T>(a));
+}
+
+// A store that undoes nothing but `epilogue`'s.
+template <class T>
+ForwardStore<T> store_of(const Conv2dEpilogue& epilogue) {
+  return {.b = nullptr,
+          .residual = nullptr,
+          .y = nullptr,
+          .slope = epilogue.leaky_slope,
+          .depth_to_space = epilogue.depth_to_space,
+          .y_f32 = false,
+          .width = 1};
 }
 
 template <class T>
 void run_backward_weight(const Conv2dCudaBackwardWeight& a, CudaStream stream) {
   const ConvDims d = dims_of(a.problem);
+  if (a.db)
+    simt::launch(conv2d_backward_bias_naive_kernel<T>, one_thread_each(d.k, stream), d,
+                 store_of<T>(Conv2dEpilogue{}), nullptr, static_cast<const T*>(a.da), a.db,
+                 a.accumulate_db);
   simt::launch(conv2d_backward_weight_naive_kernel<T>,
                one_thread_each(int64_t{d.k} * d.depth(), stream), d, static_cast<const T*>(a.x),
                static_cast<const T*>(a.da), a.dw, a.accumulate);
@@ -168,13 +178,7 @@ void run_backward_weight(const Conv2dCudaBackwardWeight& a, CudaStream stream) {
 template <class T>
 void run_backward_epilogue(const Conv2dCudaBackwardEpilogue& a, CudaStream stream) {
   const ConvDims d = dims_of(a.problem);
-  const ForwardStore<T> at = {.b = nullptr,
-                              .residual = nullptr,
-                              .y = nullptr,
-                              .slope = a.epilogue.leaky_slope,
-                              .depth_to_space = a.epilogue.depth_to_space,
-                              .y_f32 = false,
-                              .width = 1};
+  const auto at = store_of<T>(a.epilogue);
   const T* const y = a.epilogue.leaky_slope == 1.0f ? nullptr : static_cast<const T*>(a.y);
   const T* const dy = static_cast<const T*>(a.dy);
   if (a.db)  // first: da may overwrite dy

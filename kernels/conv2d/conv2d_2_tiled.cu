@@ -162,12 +162,8 @@ __global__ void __launch_bounds__(kThreads, 2) conv2d_forward_tiled_kernel(ConvD
 
 // blockIdx.z is the phase. gemm_k runs over its taps and over k.
 template <class T>
-__global__ void __launch_bounds__(kThreads, 2)
-    conv2d_backward_data_tiled_kernel(ConvDims d,
-                                      const T* __restrict__ da,
-                                      const T* __restrict__ w,
-                                      T* __restrict__ dx,
-                                      bool accumulate) {
+__global__ void __launch_bounds__(kThreads, 2) conv2d_backward_data_tiled_kernel(
+    ConvDims d, const T* __restrict__ da, const T* __restrict__ w, DataStore<T> store) {
   using A = Fetch<BM, true>;   // da: k is contiguous
   using B = Fetch<BN, false>;  // w: for one k,r,s, c is contiguous
   const Phase f = phase_of(d, static_cast<int>(blockIdx.z));
@@ -210,13 +206,11 @@ __global__ void __launch_bounds__(kThreads, 2)
   for (int i = 0; i < TM; ++i) {
     const int m = m0 + row_of(i);
     if (m >= pixels) continue;
-    T* const to = dx + phase_offset(d, f, m);
+    const Pixel at = phase_pixel(d, f, pixel_of(m, f.rows, f.columns));
 #pragma unroll
     for (int j = 0; j < TN; ++j) {
       const int c = n0 + column_of(j);
-      if (c >= d.c) continue;
-      const float before = accumulate ? static_cast<float>(to[c]) : 0.0f;
-      to[c] = static_cast<T>(before + acc[i][j]);
+      if (c < d.c) store.put(d, at, c, acc[i][j]);
     }
   }
 }
@@ -228,6 +222,7 @@ __global__ void __launch_bounds__(kThreads, 2)
                                         const T* __restrict__ x,
                                         const T* __restrict__ da,
                                         float* __restrict__ to,
+                                        BiasTurn bias,
                                         int steps_each,
                                         bool accumulate) {
   using A = Fetch<BM, false>;  // da: for one pixel, k is contiguous
@@ -238,7 +233,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int k = m0 + A::row(0), column = n0 + B::row(0);
   const Tap tap = tap_of(column, d.s, d.c);
 
-  float acc[TM][TN];
+  float acc[TM][TN], bias_sum = 0;
   tiled_gemm<A, B>((end - first + BK - 1) / BK,
                    [&](int step, float(&a)[kEachA], float(&b)[kEachB]) {
                      const int pixel = first + step * BK;
@@ -247,6 +242,9 @@ __global__ void __launch_bounds__(kThreads, 2)
                        const int at = pixel + A::k(i);
                        a[i] = at < end && k < d.k ? load_f32(da + int64_t{at} * d.k + k) : 0.0f;
                      }
+                     if (bias.at(step))
+#pragma unroll
+                       for (int i = 0; i < kEachA; ++i) bias_sum += a[i];
 #pragma unroll
                      for (int i = 0; i < kEachB; ++i) {
                        const int at = pixel + B::k(i);
@@ -265,6 +263,12 @@ __global__ void __launch_bounds__(kThreads, 2)
       float& v = to[int64_t{row} * d.depth() + at];
       v = accumulate ? v + acc[i][j] : acc[i][j];
     }
+  if (!bias.partials) return;
+  auto& sums = simt::shared<Tiles>().a[0][0];  // threads t and t + BM have summed the same k
+  __syncthreads();                             // the tiles have been read by all
+  if (threadIdx.x >= BM) sums[A::row(0)] = bias_sum;
+  __syncthreads();  // the second half's sums are there
+  if (threadIdx.x < BM && k < d.k) bias.row(d)[k] = bias_sum + sums[A::row(0)];
 }
 
 // Hosts.
@@ -293,20 +297,23 @@ void run_backward_data(const Conv2dCudaBackwardData& a, CudaStream stream) {
   const ConvDims d = dims_of(a.problem);
   simt::launch(conv2d_backward_data_tiled_kernel<T>,
                tiles(most_phase_pixels(d), d.c, d.stride * d.stride, stream), d,
-               static_cast<const T*>(a.da), static_cast<const T*>(a.w), static_cast<T*>(a.dx),
-               a.accumulate);
+               static_cast<const T*>(a.da), static_cast<const T*>(a.w), store_of<T>(a));
+}
+
+WeightParts weight_parts(const Conv2dCudaBackwardWeight& a) {
+  const ConvDims d = dims_of(a.problem);
+  return {split_sum(a.problem, BM, BN, BK), static_cast<int>(blocks_for(d.depth(), BN))};
 }
 
 template <class T>
-void run_backward_weight(const Conv2dCudaBackwardWeight& a, float* partials, CudaStream stream) {
+void run_backward_weight(const Conv2dCudaBackwardWeight& a, void* workspace, CudaStream stream) {
   const ConvDims d = dims_of(a.problem);
-  const SplitSum split = split_sum(a.problem, BM, BN, BK);
-  const bool whole = split.count == 1;
-  simt::launch(conv2d_backward_weight_tiled_kernel<T>, tiles(d.k, d.depth(), split.count, stream),
-               d, static_cast<const T*>(a.x), static_cast<const T*>(a.da), whole ? a.dw : partials,
-               split.steps_each, whole && a.accumulate);
-  if (!whole)
-    sum_partials(partials, split.count, int64_t{d.k} * d.depth(), a.dw, a.accumulate, stream);
+  const WeightParts parts = weight_parts(a);
+  simt::launch(conv2d_backward_weight_tiled_kernel<T>,
+               tiles(d.k, d.depth(), parts.split.count, stream), d, static_cast<const T*>(a.x),
+               static_cast<const T*>(a.da), parts.dw(a, workspace),
+               BiasTurn{parts.db(a, workspace)}, parts.split.steps_each, parts.accumulates(a));
+  parts.add_up(a, workspace, stream);
 }
 
 }  // namespace
@@ -328,13 +335,10 @@ const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataTiled = {
 
 const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightTiled = {
     "tiled", accepts, always_suits,
-    [](const Conv2dCudaBackwardWeight& a) {
-      return split_workspace(a.problem, split_sum(a.problem, BM, BN, BK));
-    },
+    [](const Conv2dCudaBackwardWeight& a) { return weight_parts(a).bytes(a); },
     [](const Conv2dCudaBackwardWeight& a, void* workspace, CudaStream stream) {
-      auto* const partials = static_cast<float*>(workspace);
-      a.dtype == DType::kF32 ? run_backward_weight<float>(a, partials, stream)
-                             : run_backward_weight<simt::bf16>(a, partials, stream);
+      a.dtype == DType::kF32 ? run_backward_weight<float>(a, workspace, stream)
+                             : run_backward_weight<simt::bf16>(a, workspace, stream);
     }};
 
 }  // namespace diptych

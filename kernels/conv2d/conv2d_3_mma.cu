@@ -106,17 +106,18 @@ const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightMma128x128 =
     "mma_128x128", accepts_backward_weight,
     [](const Conv2dCudaBackwardWeight& a) {
       const Conv2dProblem& t = a.problem;
-      return t.k > Wide::BM / 2 && fills<Wide>(t.k, t.r * t.s * t.c, split_mma<Wide>(t).count);
+      return t.k > Wide::BM / 2 &&
+             fills<Wide>(t.k, t.r * t.s * t.c, parts_mma<Wide>(t).split.count);
     },
-    split_workspace_mma<Wide>, run_backward_weight_mma<Wide, false>};
+    parts_bytes_mma<Wide>, run_backward_weight_mma<Wide, false>};
 
 const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightMma16x128 = {
     "mma_16x128", accepts_backward_weight,
-    [](const Conv2dCudaBackwardWeight& a) { return a.problem.k <= kFew; },
-    split_workspace_mma<FewRows>, run_backward_weight_mma<FewRows, false>};
+    [](const Conv2dCudaBackwardWeight& a) { return a.problem.k <= kFew; }, parts_bytes_mma<FewRows>,
+    run_backward_weight_mma<FewRows, false>};
 
 const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightMma64x64 = {
-    "mma_64x64", accepts_backward_weight, always_suits, split_workspace_mma<Small>,
+    "mma_64x64", accepts_backward_weight, always_suits, parts_bytes_mma<Small>,
     run_backward_weight_mma<Small, false>};
 
 }  // namespace diptych

@@ -67,7 +67,7 @@ void run_backward_data(const Conv2dCudaBackwardData& a, void*, CudaStream stream
                wgmma_config<Gemm>(tiles.count(), static_cast<int>(blocks_for(d.c, BN)),
                                   d.stride * d.stride, stream),
                d, tiles, activation_boxes(a.da, d.n, d.p, d.q, d.k, tiles, 1),
-               weight_boxes(a.w, d, 64), static_cast<simt::bf16*>(a.dx), c_width(a), a.accumulate);
+               weight_boxes(a.w, d, 64), store_of<simt::bf16>(a, store_width(a)));
 }
 
 // Backward weight.
@@ -77,9 +77,10 @@ PixelTiles depth_tiles(const Conv2dProblem& t) {
 }
 
 template <int BN>
-SplitSum split_of(const Conv2dProblem& t) {
-  const int tiles = static_cast<int>(blocks_for(t.k, 128) * blocks_for(t.c, BN)) * t.r * t.s;
-  return split_steps(tiles, depth_tiles(t).count());
+WeightParts parts_of(const Conv2dProblem& t) {
+  const int across = static_cast<int>(blocks_for(t.c, BN)) * t.r * t.s;
+  const int tiles = static_cast<int>(blocks_for(t.k, 128)) * across;
+  return {split_steps(tiles, depth_tiles(t).count()), across};
 }
 
 bool accepts_backward_weight(const Conv2dCudaBackwardWeight& a, int chip) {
@@ -89,10 +90,9 @@ bool accepts_backward_weight(const Conv2dCudaBackwardWeight& a, int chip) {
 template <int BN>
 bool suits_backward_weight(const Conv2dCudaBackwardWeight& a) {
   const Conv2dProblem& t = a.problem;
-  const SplitSum split = split_of<BN>(t);
+  const WeightParts parts = parts_of<BN>(t);
   return t.k > 64 && t.c > BN / 2 &&
-         blocks_for(t.k, 128) * blocks_for(t.c, BN) *
-                 static_cast<unsigned>(t.r * t.s * split.count) >=
+         blocks_for(t.k, 128) * static_cast<unsigned>(parts.across * parts.split.count) >=
              kHalfAChip;
 }
 
@@ -101,24 +101,21 @@ void run_backward_weight(const Conv2dCudaBackwardWeight& a, void* workspace, Cud
   using Gemm = WgmmaGemm<BN, Major::kRows, Major::kRows>;
   const ConvDims d = dims_of(a.problem);
   const PixelTiles tiles = depth_tiles(a.problem);
-  const SplitSum split = split_of<BN>(a.problem);
-  const bool whole = split.count == 1;
-  float* const partials = static_cast<float*>(workspace);
-  float* const to = whole ? a.dw : partials;
-  simt::launch(
-      conv2d_backward_weight_wgmma_kernel<BN>,
-      wgmma_config<Gemm>(static_cast<int>(blocks_for(d.k, Gemm::BM)),
-                         static_cast<int>(blocks_for(d.c, BN)) * d.r * d.s, split.count, stream),
-      d, tiles, activation_boxes(a.x, d.n, d.h, d.w, d.c, tiles, d.stride),
-      activation_boxes(a.da, d.n, d.p, d.q, d.k, tiles, 1), to, move_width(d.c, to, 4),
-      tiles.count(), split.steps_each, whole && a.accumulate);
-  if (!whole)
-    sum_partials(partials, split.count, int64_t{d.k} * d.depth(), a.dw, a.accumulate, stream);
+  const WeightParts parts = parts_of<BN>(a.problem);
+  float* const to = parts.dw(a, workspace);
+  simt::launch(conv2d_backward_weight_wgmma_kernel<BN>,
+               wgmma_config<Gemm>(static_cast<int>(blocks_for(d.k, Gemm::BM)), parts.across,
+                                  parts.split.count, stream),
+               d, tiles, activation_boxes(a.x, d.n, d.h, d.w, d.c, tiles, d.stride),
+               activation_boxes(a.da, d.n, d.p, d.q, d.k, tiles, 1), to,
+               BiasTurn{parts.db(a, workspace)}, move_width(d.c, to, 4), tiles.count(),
+               parts.split.steps_each, parts.accumulates(a));
+  parts.add_up(a, workspace, stream);
 }
 
 template <int BN>
 size_t workspace_backward_weight(const Conv2dCudaBackwardWeight& a) {
-  return split_workspace(a.problem, split_of<BN>(a.problem));
+  return parts_of<BN>(a.problem).bytes(a);
 }
 
 }  // namespace

@@ -80,23 +80,16 @@ __global__ void __launch_bounds__(kFixUpThreads) conv2d_forward_fix_up_kernel(
 }
 
 // Strides have phases of unequal length, which rung 4 keeps: here stride 1, a single phase.
-struct DataStore {
-  simt::bf16* dx;
-  int width;
-  bool accumulate;
-};
-
 __device__ void put_data(const ConvDims& d,
                          const TileGrid& grid,
-                         const DataStore& store,
+                         const DataStore<simt::bf16>& store,
                          int tile,
                          int row,
                          int column,
                          float (&run)[8]) {
   const Pixel at = grid.pixels.at(grid.pixels.origin(tile / grid.across), row);
   if (at.n < d.n && inside(at.y, at.x, d.h, d.w))
-    add_run(store.dx + offset_of(at.n, at.y, at.x, d.h, d.w, d.c),
-            tile % grid.across * kBN + column, d.c, store.width, store.accumulate, run);
+    put_run(store, d, at, tile % grid.across * kBN + column, run);
 }
 
 __global__ void __launch_bounds__(BackwardDataGemm::kThreads, 1)
@@ -105,7 +98,7 @@ __global__ void __launch_bounds__(BackwardDataGemm::kThreads, 1)
                                          StreamK k,
                                          const __grid_constant__ simt::TensorMap da,
                                          const __grid_constant__ simt::TensorMap w,
-                                         DataStore store,
+                                         DataStore<simt::bf16> store,
                                          float* partials) {
 #if DIPTYCH_SM90A
   using Gemm = BackwardDataGemm;
@@ -130,7 +123,7 @@ __global__ void __launch_bounds__(BackwardDataGemm::kThreads, 1)
 }
 
 __global__ void __launch_bounds__(kFixUpThreads) conv2d_backward_data_fix_up_kernel(
-    ConvDims d, TileGrid grid, StreamK k, DataStore store, const float* partials) {
+    ConvDims d, TileGrid grid, StreamK k, DataStore<simt::bf16> store, const float* partials) {
   fix_up_stream_k<BackwardDataGemm>(k, partials,
                                     [&](int tile, int row, int column, float(&run)[8]) {
                                       put_data(d, grid, store, tile, row, column, run);
@@ -188,7 +181,7 @@ void run_backward_data(const Conv2dCudaBackwardData& a, void* workspace, CudaStr
   const ConvDims d = dims_of(a.problem);
   const TileGrid grid = data_grid(a.problem);
   const StreamK k = data_split(a.problem);
-  const DataStore store = {static_cast<simt::bf16*>(a.dx), c_width(a), a.accumulate};
+  const auto store = store_of<simt::bf16>(a, store_width(a));
   auto* const partials = static_cast<float*>(workspace);
   simt::launch(conv2d_backward_data_stream_k_kernel,
                wgmma_config<BackwardDataGemm>(k.blocks(), 1, 1, stream), d, grid, k,

@@ -1,5 +1,6 @@
-// conv2d, backward of the epilogue in one pass: da = leaky'(a) * space_to_depth(dy), db = sum of
-// da.
+// conv2d, backward of the epilogue as a pass of its own: da = leaky'(a) * space_to_depth(dy), db =
+// sum of da. Where a convolution makes dy, its backward data does this on the way (DataStore), and
+// backward weight sums db; what is left is the gradient that another op has made.
 //
 // Memory bound: 2 to 3 tensors pass once, so what counts is that every access moves up to 16 bytes
 // and that db costs no second read. Pixels are cut into strips, one block each; within a block each

@@ -41,17 +41,20 @@ struct Conv2dCudaBackwardEpilogue {
   bool accumulate_db = false;
 };
 
-// dx (+)= what of da reaches each input element through w.
+// dx = what of da reaches each input element through w, plus `before`; then back through the
+// epilogue of the convolution that made x, leaky'(x) * space_to_depth(dx), where `below` has one.
 struct Conv2dCudaBackwardData {
   Conv2dProblem problem;
-  DType dtype = DType::kBF16;  // of da, w and dx
-  const void* da = nullptr;    // (N,P,Q,K)
-  const void* w = nullptr;     // (K,R,S,C)
-  void* dx = nullptr;          // (N,H,W,C)
-  bool accumulate = false;
+  DType dtype = DType::kBF16;    // of all tensors here
+  const void* da = nullptr;      // (N,P,Q,K)
+  const void* w = nullptr;       // (K,R,S,C)
+  void* dx = nullptr;            // (N,H,W,C), or (N,H/2,W/2,4C) when below has depth_to_space
+  const void* before = nullptr;  // (N,H,W,C) or null; may be dx where no element moves
+  Conv2dEpilogue below = {};     // its slope and store count
+  const void* x = nullptr;       // (N,H,W,C), read when below's slope is not 1
 };
 
-// dw (+)= sum over n,p,q of da times the input under each tap. dw is f32.
+// dw (+)= sum over n,p,q of da times the input under each tap; db (+)= sum of da. Both are f32.
 struct Conv2dCudaBackwardWeight {
   Conv2dProblem problem;
   DType dtype = DType::kBF16;  // of x and da
@@ -59,6 +62,8 @@ struct Conv2dCudaBackwardWeight {
   const void* da = nullptr;    // (N,P,Q,K)
   float* dw = nullptr;         // (K,R,S,C)
   bool accumulate = false;
+  float* db = nullptr;  // (K), or null
+  bool accumulate_db = false;
 };
 
 // chip: compute capability times ten, 80, 86, 89, 90.

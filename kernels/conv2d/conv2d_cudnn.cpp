@@ -149,6 +149,8 @@ void conv2d_cudnn(Stream& stream, const Conv2dCudaForward& args) {
 }
 
 void conv2d_cudnn(Stream& stream, const Conv2dCudaBackwardData& args) {
+  DIPTYCH_CHECK((!args.before || args.before == args.dx) && args.below == Conv2dEpilogue{},
+                "conv2d_backward_data: engine cudnn undoes no epilogue; ", args.problem);
   cudnn::State& state = cudnn::state_of(stream);
   const Settled& s = settled_on(state,
                                 {{.pass = Conv2dPass::kBackwardData,
@@ -160,12 +162,12 @@ void conv2d_cudnn(Stream& stream, const Conv2dCudaBackwardData& args) {
   const Shape shape = args.problem.x_shape();
   Layout layout;
   const size_t own = layout.add(s.plan.workspace);
-  const size_t dx_at = args.accumulate ? layout.add(bytes_of(shape, args.dtype)) : 0;
+  const size_t dx_at = args.before ? layout.add(bytes_of(shape, args.dtype)) : 0;
   void* const workspace = layout.total() > 0 ? stream.workspace(layout.total()) : nullptr;
-  void* const dx = args.accumulate ? at(workspace, dx_at) : args.dx;
+  void* const dx = args.before ? at(workspace, dx_at) : args.dx;
   conv2d_cudnn_run(state, s.problem, s.plan, {.x = dx, .w = args.w, .a = args.da},
                    at(workspace, own));
-  if (args.accumulate) {
+  if (args.before) {
     bring(stream, {dx, shape, args.dtype}, {{args.dx, shape, args.dtype}, GradMode::kAccumulate});
   }
 }

@@ -64,7 +64,19 @@ void conv2d_backward_data_device(Stream& stream, const Conv2dBackwardDataArgs& a
                                           .da = a.da.data,
                                           .w = a.w.data,
                                           .dx = a.dx.data,
-                                          .accumulate = a.dx.accumulate()});
+                                          .before = a.dx.accumulate() ? a.dx.data : nullptr});
+}
+
+void conv2d_backward_data_below_device(
+    Stream& stream, const Conv2dProblem& problem, View da, View w, const Conv2dBelow& below) {
+  run_rung(stream, Conv2dCudaBackwardData{.problem = problem,
+                                          .dtype = da.dtype,
+                                          .da = da.data,
+                                          .w = w.data,
+                                          .dx = below.da.data,
+                                          .before = below.before.data,
+                                          .below = below.epilogue,
+                                          .x = below.x.data});
 }
 
 void conv2d_backward_weight_device(Stream& stream, const Conv2dBackwardWeightArgs& a) {
@@ -73,7 +85,9 @@ void conv2d_backward_weight_device(Stream& stream, const Conv2dBackwardWeightArg
                                             .x = a.x.data,
                                             .da = a.da.data,
                                             .dw = static_cast<float*>(a.dw.data),
-                                            .accumulate = a.dw.accumulate()});
+                                            .accumulate = a.dw.accumulate(),
+                                            .db = static_cast<float*>(a.db.data),
+                                            .accumulate_db = a.db.accumulate()});
 }
 
 }  // namespace diptych

@@ -113,11 +113,24 @@ inline int most_phase_pixels(const ConvDims& d) {
   return most;
 }
 
-// The input element (channel 0) at row m of a phase.
-__device__ inline int64_t phase_offset(const ConvDims& d, const Phase& f, int m) {
-  const Pixel at = pixel_of(m, f.rows, f.columns);
-  return offset_of(at.n, f.first_h + d.stride * at.y, f.first_w + d.stride * at.x, d.h, d.w, d.c);
+// The input pixel at `at` of a phase's own grid.
+__device__ inline Pixel phase_pixel(const ConvDims& d, const Phase& f, const Pixel& at) {
+  return {at.n, f.first_h + d.stride * at.y, f.first_w + d.stride * at.x};
 }
+
+// A block's part in summing db, in a grid of (gemm_m, gemm_n, splits): of the blocks along gemm_n,
+// which all see the same da, each takes every gridDim.y-th step.
+struct BiasTurn {
+  float* partials;  // (splits * gridDim.y, K), or null
+
+  __device__ bool at(int step) const {
+    return partials && step % static_cast<int>(gridDim.y) == static_cast<int>(blockIdx.y);
+  }
+
+  __device__ float* row(const ConvDims& d) const {
+    return partials + int64_t{blockIdx.z * gridDim.y + blockIdx.y} * d.k;
+  }
+};
 
 template <class T>
 __device__ float load_f32(const T* from) {
@@ -158,6 +171,42 @@ struct ForwardStore {
       static_cast<T*>(y)[at] = static_cast<T>(v);
   }
 };
+
+// Backward data's store: dx, or what becomes of it behind the epilogue of the convolution that made
+// x. Each pixel of dx is C neighbours there too, so folding it costs an address and a read of x.
+template <class T>
+struct DataStore {
+  T* dx;
+  const T* before;  // added, or null
+  const T* x;       // has the sign of the activation; null: there is none
+  float slope;
+  bool space_to_depth;
+  int width;  // elements that may move at once
+
+  // Channel 0 of an input pixel in dx.
+  __device__ int64_t offset(const ConvDims& d, const Pixel& at) const {
+    if (!space_to_depth) return offset_of(at.n, at.y, at.x, d.h, d.w, d.c);
+    return offset_of(at.n, at.y / 2, at.x / 2, d.h / 2, d.w / 2, 4 * d.c) +
+           (at.y % 2 * 2 + at.x % 2) * d.c;
+  }
+
+  __device__ void put(const ConvDims& d, const Pixel& at, int c, float sum) const {
+    const int64_t from = offset_of(at.n, at.y, at.x, d.h, d.w, d.c) + c;
+    if (before) sum += static_cast<float>(before[from]);
+    if (x && !(load_f32(x + from) >= 0.0f)) sum *= slope;
+    dx[offset(d, at) + c] = static_cast<T>(sum);
+  }
+};
+
+template <class T>
+DataStore<T> store_of(const Conv2dCudaBackwardData& a, int width = 1) {
+  return {static_cast<T*>(a.dx),
+          static_cast<const T*>(a.before),
+          a.below.leaky_slope == 1.0f ? nullptr : static_cast<const T*>(a.x),
+          a.below.leaky_slope,
+          a.below.depth_to_space,
+          width};
+}
 
 template <class T>
 ForwardStore<T> store_of(const Conv2dCudaForward& a, int width = 1) {

@@ -15,6 +15,8 @@ void conv2d_backward_epilogue_device(Stream& stream,
                                      MutView da,
                                      GradView db);
 void conv2d_backward_data_device(Stream& stream, const Conv2dBackwardDataArgs& args);
+void conv2d_backward_data_below_device(
+    Stream& stream, const Conv2dProblem& problem, View da, View w, const Conv2dBelow& below);
 void conv2d_backward_weight_device(Stream& stream, const Conv2dBackwardWeightArgs& args);
 
 }  // namespace diptych

@@ -98,6 +98,11 @@ __device__ __forceinline__ void fill_chunk(simt::bf16* to,
   simt::cp_async_16(to, p ? p : spare, p != nullptr);
 }
 
+struct NoRead {
+  template <class Tile>
+  __device__ void operator()(int, const Tile&) const {}
+};
+
 template <class Shape, Major AMajor, Major BMajor>
 struct MmaGemm {
   static constexpr int BM = Shape::BM, BN = Shape::BN, BK = Shape::BK, kStages = Shape::kStages;
@@ -116,7 +121,8 @@ struct MmaGemm {
 
   union Shared {
     Stage ring[kStages];
-    Slice<NI> slices[Shape::kWarps];  // the results on their way out
+    Slice<NI> slices[Shape::kWarps];           // the results on their way out
+    float row_sums[Shape::kThreads / BM][BM];  // see RowSums
   };
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
@@ -165,9 +171,10 @@ struct MmaGemm {
   }
 
   // acc = sum over `steps` steps of BK along gemm_k. fill(stage, step) starts the copies of a step;
-  // it is called with 0, 1, 2, ...
-  template <class Fill>
-  __device__ static void run(Shared& s, int steps, Fill&& fill, Acc& acc) {
+  // it is called with 0, 1, 2, ... read(step, a) may look at each tile of A.
+  template <class Fill, class Read = NoRead>
+  __device__ static void run(
+      Shared& s, int steps, Fill&& fill, Acc& acc, const Read& read = Read()) {
 #pragma unroll
     for (int i = 0; i < MI; ++i)
 #pragma unroll
@@ -185,8 +192,39 @@ struct MmaGemm {
       if (next < steps) fill(s.ring[next % kStages], next);
       simt::cp_async_commit();  // a group for every step, empty at the end: the wait counts groups
       multiply(s.ring[step % kStages], acc);
+      read(step, s.ring[step % kStages].a);
     }
   }
+
+  // Sums of the rows of A over gemm_k, A contiguous along its rows: thread t keeps row t % BM of
+  // every kParts-th line of a stage. One register; the accumulators need all others.
+  struct RowSums {
+    static constexpr int kParts = Shape::kThreads / BM;
+
+    float sum = 0;
+
+    __device__ static int row() { return static_cast<int>(threadIdx.x) % BM; }
+
+    __device__ static int part() { return static_cast<int>(threadIdx.x) / BM; }
+
+    __device__ void add(const ATile& a) {
+#pragma unroll
+      for (int line = 0; line < BK; line += kParts)
+        sum += static_cast<float>(a.chunk(line + part(), row() / 8)[row() % 8]);
+    }
+
+    // use(row, sum) once for each row of the tile. Goes through the ring's memory.
+    template <class Use>
+    __device__ void for_each(Shared& s, const Use& use) {
+      simt::cp_async_wait<0>();
+      __syncthreads();  // the ring has been read by all
+      s.row_sums[part()][row()] = sum;
+      __syncthreads();  // the parts are there
+      if (part() > 0) return;
+      for (int i = 1; i < kParts; ++i) sum += s.row_sums[i][row()];
+      use(row(), sum);
+    }
+  };
 
   // use(row, column, run): 8 neighbouring results of a row of the tile, for each such run.
   template <class Use>

@@ -84,10 +84,9 @@ __global__ void __launch_bounds__(Shape::kThreads, 512 / Shape::kThreads)
     conv2d_backward_data_mma_kernel(ConvDims d,
                                     const simt::bf16* __restrict__ da,
                                     const simt::bf16* __restrict__ w,
-                                    simt::bf16* __restrict__ dx,
+                                    DataStore<simt::bf16> store,
                                     int width_k,
-                                    int width_c,
-                                    bool accumulate) {
+                                    int width_c) {
   using Gemm = MmaGemm<Shape, Major::kDepth, Major::kRows>;
   using A = typename Gemm::FillA;
   using B = typename Gemm::FillB;
@@ -144,7 +143,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 512 / Shape::kThreads)
       acc);
   Gemm::for_each_run(shared, acc, [&](int row, int column, float(&run)[8]) {
     if (m0 + row < pixels)
-      add_run(dx + phase_offset(d, f, m0 + row), n0 + column, d.c, width_c, accumulate, run);
+      put_run(store, d, phase_pixel(d, f, pixel_of(m0 + row, f.rows, f.columns)), n0 + column, run);
   });
 }
 
@@ -157,6 +156,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 512 / Shape::kThreads)
                                       const simt::bf16* __restrict__ x,
                                       const simt::bf16* __restrict__ da,
                                       float* __restrict__ to,
+                                      BiasTurn bias,
                                       int width_k,
                                       int width_c,
                                       int width_to,
@@ -176,6 +176,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 512 / Shape::kThreads)
 #pragma unroll
   for (int i = 0; i < B::kRows; ++i) pixel[i] = pixel_of(first + B::row(i), d.p, d.q);
   typename Gemm::Acc acc;
+  typename Gemm::RowSums sums;
   Gemm::run(
       shared, (end - first + Gemm::BK - 1) / Gemm::BK,
       [&](typename Gemm::Stage& stage, int step) {
@@ -208,7 +209,14 @@ __global__ void __launch_bounds__(Shape::kThreads, 512 / Shape::kThreads)
           pixel[i].advance(Gemm::BK, d.p, d.q);
         }
       },
-      acc);
+      acc,
+      [&](int step, const auto& a) {
+        if (bias.at(step)) sums.add(a);
+      });
+  if (bias.partials)
+    sums.for_each(shared, [&](int row, float sum) {
+      if (m0 + row < d.k) bias.row(d)[m0 + row] = sum;
+    });
   to += int64_t{split} * d.k * depth;
   Gemm::for_each_run(shared, acc, [&](int row, int at, float(&run)[8]) {
     if (m0 + row < d.k) add_run(to + (m0 + row) * depth, n0 + at, depth, width_to, accumulate, run);

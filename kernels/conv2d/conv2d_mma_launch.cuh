@@ -27,7 +27,13 @@ inline int k_width(const Conv2dCudaBackwardData& a) {
 }
 
 inline int c_width(const Conv2dCudaBackwardData& a) {
-  return std::min(move_width(a.problem.c, a.w, 2), move_width(a.problem.c, a.dx, 2));
+  return move_width(a.problem.c, a.w, 2);
+}
+
+inline int store_width(const Conv2dCudaBackwardData& a) {
+  const int width =
+      std::min(move_width(a.problem.c, a.dx, 2), move_width(a.problem.c, a.before, 2));
+  return a.below.leaky_slope == 1.0f ? width : std::min(width, move_width(a.problem.c, a.x, 2));
 }
 
 inline int k_width(const Conv2dCudaBackwardWeight& a) {
@@ -65,17 +71,18 @@ void run_backward_data_mma(const Conv2dCudaBackwardData& a, CudaStream stream) {
       conv2d_backward_data_mma_kernel<Shape, Any>,
       mma_config<Gemm>(most_phase_pixels(d), d.c, d.stride * d.stride, Shape::kThreads, stream), d,
       static_cast<const simt::bf16*>(a.da), static_cast<const simt::bf16*>(a.w),
-      static_cast<simt::bf16*>(a.dx), k_width(a), c_width(a), a.accumulate);
+      store_of<simt::bf16>(a, store_width(a)), k_width(a), c_width(a));
 }
 
 template <class Shape>
-SplitSum split_mma(const Conv2dProblem& t) {
-  return split_sum(t, Shape::BM, Shape::BN, Shape::BK);
+WeightParts parts_mma(const Conv2dProblem& t) {
+  return {split_sum(t, Shape::BM, Shape::BN, Shape::BK),
+          static_cast<int>(blocks_for(t.r * t.s * t.c, Shape::BN))};
 }
 
 template <class Shape>
-size_t split_workspace_mma(const Conv2dCudaBackwardWeight& a) {
-  return split_workspace(a.problem, split_mma<Shape>(a.problem));
+size_t parts_bytes_mma(const Conv2dCudaBackwardWeight& a) {
+  return parts_mma<Shape>(a.problem).bytes(a);
 }
 
 template <class Shape, bool Any>
@@ -84,17 +91,14 @@ void run_backward_weight_mma(const Conv2dCudaBackwardWeight& a,
                              CudaStream stream) {
   using Gemm = MmaGemm<Shape, Major::kRows, Major::kRows>;
   const ConvDims d = dims_of(a.problem);
-  const SplitSum split = split_mma<Shape>(a.problem);
-  const bool whole = split.count == 1;
-  float* const partials = static_cast<float*>(workspace);
-  float* const to = whole ? a.dw : partials;
+  const WeightParts parts = parts_mma<Shape>(a.problem);
+  float* const to = parts.dw(a, workspace);
   simt::launch(conv2d_backward_weight_mma_kernel<Shape, Any>,
-               mma_config<Gemm>(d.k, d.depth(), split.count, Shape::kThreads, stream), d,
+               mma_config<Gemm>(d.k, d.depth(), parts.split.count, Shape::kThreads, stream), d,
                static_cast<const simt::bf16*>(a.x), static_cast<const simt::bf16*>(a.da), to,
-               k_width(a), c_width(a), move_width(d.depth(), to, 4), split.steps_each,
-               whole && a.accumulate);
-  if (!whole)
-    sum_partials(partials, split.count, int64_t{d.k} * d.depth(), a.dw, a.accumulate, stream);
+               BiasTurn{parts.db(a, workspace)}, k_width(a), c_width(a),
+               move_width(d.depth(), to, 4), parts.split.steps_each, parts.accumulates(a));
+  parts.add_up(a, workspace, stream);
 }
 
 }  // namespace diptych

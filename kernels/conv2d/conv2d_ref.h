@@ -109,4 +109,28 @@ inline Conv2dEpilogueGradients conv2d_backward_epilogue(const Conv2dProblem& t,
   return result;
 }
 
+// What becomes of dx (N,H,W,C) behind the store that made x: leaky' and space_to_depth.
+inline RefTensor through_store(const Conv2dEpilogue& below,
+                               const Shape& x_shape,
+                               const Values& x,
+                               const RefTensor& dx) {
+  const int block = below.depth_to_space ? 2 : 1;
+  const auto size = [&](int axis) { return static_cast<int>(x_shape[axis]); };
+  const Conv2dProblem pointwise = {.n = size(0),
+                                   .h = size(1) / block,
+                                   .w = size(2) / block,
+                                   .c = 1,
+                                   .k = size(3) * block * block,
+                                   .r = 1,
+                                   .s = 1};
+  RefTensor da = zeros(x_shape.numel());
+  for (size_t i = 0; i < da.value.size(); ++i) {
+    const size_t at = conv2d_store_at(pointwise, below.depth_to_space, i);
+    const bool falls = below.leaky_slope != 1.0f && !(x[at] >= 0);
+    da.value[i] = falls ? static_cast<double>(below.leaky_slope) * dx.value[at] : dx.value[at];
+    da.magnitude[i] = dx.magnitude[at];
+  }
+  return da;
+}
+
 }  // namespace diptych::ref

@@ -97,10 +97,23 @@ inline SplitSum split_sum(const Conv2dProblem& t, int bm, int bn, int bk) {
                      static_cast<int>(blocks_for(int64_t{t.n} * t.p() * t.q(), bk)));
 }
 
-inline size_t split_workspace(const Conv2dProblem& t, SplitSum split) {
-  if (split.count == 1) return 0;
-  return sizeof(float) * static_cast<size_t>(split.count) * static_cast<size_t>(t.k) *
-         static_cast<size_t>(t.r * t.s * t.c);
-}
+// The workspace of backward weight: partial sums of dw (splits, K,R,S,C), unless there is one
+// split, then of db (splits * across, K). db costs no pass of its own: the blocks that share rows
+// of da, `across` of them along gemm_n, take turns in summing the pixels that pass them anyway.
+struct WeightParts {
+  SplitSum split;
+  int across;
+
+  size_t bytes(const Conv2dCudaBackwardWeight& a) const;
+  float* dw(const Conv2dCudaBackwardWeight& a, void* workspace) const;  // a.dw of a single split
+  float* db(const Conv2dCudaBackwardWeight& a, void* workspace) const;  // null: not wanted
+
+  bool accumulates(const Conv2dCudaBackwardWeight& a) const { return whole() && a.accumulate; }
+
+  bool whole() const { return split.count == 1; }
+
+  // The launches after the pass.
+  void add_up(const Conv2dCudaBackwardWeight& a, void* workspace, CudaStream stream) const;
+};
 
 }  // namespace diptych

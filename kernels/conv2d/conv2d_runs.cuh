@@ -75,6 +75,36 @@ __device__ __forceinline__ void put_run(
   });
 }
 
+// Stores channels c.. of input pixel `at` through backward data's store.
+__device__ __forceinline__ void put_run(const DataStore<simt::bf16>& store,
+                                        const ConvDims& d,
+                                        const Pixel& at,
+                                        int c,
+                                        float (&run)[8]) {
+  const int64_t from = offset_of(at.n, at.y, at.x, d.h, d.w, d.c) + c;
+  simt::bf16* const to = store.dx + store.offset(d, at) + c;
+  by_width(store.width, [&]<int Width>() {
+#pragma unroll
+    for (int j = 0; j < 8; j += Width) {
+      if (c + j >= d.c) return;
+      float* const v = run + j;
+      float other[Width];
+      if (store.before) {
+        load_vector<Width>(store.before + from + j, other);
+#pragma unroll
+        for (int i = 0; i < Width; ++i) v[i] += other[i];
+      }
+      if (store.x) {
+        load_vector<Width>(store.x + from + j, other);
+#pragma unroll
+        for (int i = 0; i < Width; ++i)
+          if (!(other[i] >= 0.0f)) v[i] *= store.slope;
+      }
+      store_vector<Width>(to + j, v);
+    }
+  });
+}
+
 // to[column ..] (+)= run, for columns below `columns`.
 template <class T>
 __device__ __forceinline__ void add_run(

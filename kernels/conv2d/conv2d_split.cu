@@ -30,7 +30,38 @@ __global__ void __launch_bounds__(kThreads) sum_partials_kernel(
   to[i] = accumulate ? to[i] + sum : sum;
 }
 
+int64_t count_of_dw(const Conv2dProblem& t) {
+  return int64_t{t.k} * t.r * t.s * t.c;
+}
+
+int64_t partials_of_dw(const WeightParts& parts, const Conv2dProblem& t) {
+  return parts.whole() ? 0 : parts.split.count * count_of_dw(t);
+}
+
 }  // namespace
+
+size_t WeightParts::bytes(const Conv2dCudaBackwardWeight& a) const {
+  const int64_t of_db = a.db ? int64_t{split.count} * across * a.problem.k : 0;
+  return sizeof(float) * static_cast<size_t>(partials_of_dw(*this, a.problem) + of_db);
+}
+
+float* WeightParts::dw(const Conv2dCudaBackwardWeight& a, void* workspace) const {
+  return whole() ? a.dw : static_cast<float*>(workspace);
+}
+
+float* WeightParts::db(const Conv2dCudaBackwardWeight& a, void* workspace) const {
+  return a.db ? static_cast<float*>(workspace) + partials_of_dw(*this, a.problem) : nullptr;
+}
+
+void WeightParts::add_up(const Conv2dCudaBackwardWeight& a,
+                         void* workspace,
+                         CudaStream stream) const {
+  if (!whole())
+    sum_partials(dw(a, workspace), split.count, count_of_dw(a.problem), a.dw, a.accumulate, stream);
+  if (a.db)
+    sum_partials(db(a, workspace), split.count * across, a.problem.k, a.db, a.accumulate_db,
+                 stream);
+}
 
 void sum_partials(
     const float* partials, int rows, int64_t count, float* to, bool accumulate, CudaStream stream) {

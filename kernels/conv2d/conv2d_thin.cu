@@ -51,7 +51,7 @@ const Conv2dCudaRung<Conv2dCudaBackwardData> kConv2dBackwardDataThin = {
 const Conv2dCudaRung<Conv2dCudaBackwardWeight> kConv2dBackwardWeightThin = {
     "mma_thin", accepts, always_suits,
     [](const Conv2dCudaBackwardWeight& a) {
-      return a.problem.k <= kFew ? split_workspace_mma<FewRows>(a) : split_workspace_mma<Square>(a);
+      return a.problem.k <= kFew ? parts_bytes_mma<FewRows>(a) : parts_bytes_mma<Square>(a);
     },
     [](const Conv2dCudaBackwardWeight& a, void* workspace, CudaStream stream) {
       a.problem.k <= kFew ? run_backward_weight_mma<FewRows, true>(a, workspace, stream)

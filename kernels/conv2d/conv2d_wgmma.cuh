@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstring>
 #include <type_traits>
 
 #include "kernels/common/cuda/tma.cuh"
@@ -85,7 +86,10 @@ struct WgmmaGemm {
                                  simt::Swizzle::k128);
   }
 
-  __device__ static void consume(Shared& s, int steps, Acc& acc, int done = 0) {
+  // read(step, a): this warp group's box of A, free to be read while the tensor cores read it too.
+  template <class Read = NoRead>
+  __device__ static void consume(
+      Shared& s, int steps, Acc& acc, int done = 0, const Read& read = Read()) {
     const int group = static_cast<int>(threadIdx.x) / 128;
     const bool first_lane = threadIdx.x % 32 == 0;
 #pragma unroll
@@ -100,6 +104,7 @@ struct WgmmaGemm {
                                                  descriptor<kTransA>(s.a[stage] + group * kBox, kk),
                                                  descriptor<kTransB>(s.b[stage], kk), true);
       simt::wgmma_commit();
+      read(step, s.a[stage] + group * kBox);
       simt::wgmma_wait<1>(acc);  // the step before this one has been read
       if (step > 0 && first_lane) s.empty[(done + step - 1) % kStages].arrive();
     }
@@ -110,6 +115,46 @@ struct WgmmaGemm {
   __device__ static void release(Shared& s, int step) {
     if (threadIdx.x % 32 == 0) s.empty[step % kStages].arrive();
   }
+
+  // Sums of a warp group's 64 rows of A over gemm_k, A contiguous along its rows. A box is 64
+  // lines, one for each of gemm_k, of 8 chunks of 8 rows, swizzled: thread t takes chunk t % 8 of
+  // every 16th line.
+  struct RowSums {
+    float of[8] = {};
+
+    __device__ void add(const simt::bf16* box) {
+      const int thread = static_cast<int>(threadIdx.x) % 128, chunk = thread % 8;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int line = thread / 8 + i * 16;
+        const uint4 word =
+            *reinterpret_cast<const uint4*>(box + line * 64 + (chunk ^ line % 8) * 8);
+        simt::bf16 elements[8];
+        memcpy(elements, &word, sizeof word);
+#pragma unroll
+        for (int j = 0; j < 8; ++j) of[j] += static_cast<float>(elements[j]);
+      }
+    }
+
+    // use(row, sum) once for each row of the block's tile. Goes through the slices' memory.
+    template <class Use>
+    __device__ void for_each(Shared& s, const Use& use) {
+      const int thread = static_cast<int>(threadIdx.x), group = thread / 128, lane = thread % 32;
+      auto* const warp_sums = reinterpret_cast<float*>(&s.slices[group * 4]);  // [4][64]
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        of[j] += __shfl_xor_sync(~0u, of[j], 8);
+        of[j] += __shfl_xor_sync(~0u, of[j], 16);
+        if (lane < 8) warp_sums[thread % 128 / 32 * 64 + lane * 8 + j] = of[j];
+      }
+      simt::bar_sync(1 + group, 128);  // the four warps' sums are there
+      if (thread % 128 < 64) {
+        const float* const first = warp_sums + thread % 128;
+        use(thread % 128 + group * 64, first[0] + first[64] + first[128] + first[192]);
+      }
+      simt::bar_sync(1 + group, 128);  // and read: the slices are free
+    }
+  };
 
   // use(row, column, run): 8 neighbouring results of a row of the tile, for each such run.
   template <class Use>

@@ -52,9 +52,7 @@ __global__ void __launch_bounds__(384, 1)
                                       PixelTiles tiles,
                                       const __grid_constant__ simt::TensorMap da,
                                       const __grid_constant__ simt::TensorMap w,
-                                      simt::bf16* dx,
-                                      int width,
-                                      bool accumulate) {
+                                      DataStore<simt::bf16> store) {
 #if DIPTYCH_SM90A
   using Gemm = WgmmaGemm<BN, Major::kDepth, Major::kRows>;
   auto& shared = simt::shared<typename Gemm::Shared>();
@@ -81,9 +79,7 @@ __global__ void __launch_bounds__(384, 1)
   Gemm::for_each_run(shared, acc, [&](int row, int column, float(&run)[8]) {
     const Pixel at = tiles.at(origin, row);
     if (at.n < d.n && inside(at.y, at.x, f.rows, f.columns))
-      add_run(dx + offset_of(at.n, f.first_h + d.stride * at.y, f.first_w + d.stride * at.x, d.h,
-                             d.w, d.c),
-              n0 + column, d.c, width, accumulate, run);
+      put_run(store, d, phase_pixel(d, f, at), n0 + column, run);
   });
 #endif
 }
@@ -99,6 +95,7 @@ __global__ void __launch_bounds__(384, 1)
                                         const __grid_constant__ simt::TensorMap x,
                                         const __grid_constant__ simt::TensorMap da,
                                         float* to,
+                                        BiasTurn bias,
                                         int width,
                                         int steps_all,
                                         int steps_each,
@@ -125,7 +122,14 @@ __global__ void __launch_bounds__(384, 1)
     return;
   }
   typename Gemm::Acc acc;
-  Gemm::consume(shared, steps, acc);
+  typename Gemm::RowSums sums;
+  Gemm::consume(shared, steps, acc, 0, [&](int step, const simt::bf16* a) {
+    if (bias.at(step)) sums.add(a);
+  });
+  if (bias.partials)
+    sums.for_each(shared, [&](int row, float sum) {
+      if (m0 + row < d.k) bias.row(d)[m0 + row] = sum;
+    });
   to += int64_t{split} * d.k * d.depth() + tap * d.c;
   Gemm::for_each_run(shared, acc, [&](int row, int column, float(&run)[8]) {
     if (m0 + row < d.k)

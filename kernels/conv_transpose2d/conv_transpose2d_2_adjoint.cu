@@ -38,12 +38,7 @@ __global__ void __launch_bounds__(kBlockThreads)
 }
 
 Conv2dCudaBackwardData adjoint_of(const ConvTranspose2dCudaForward& a) {
-  return {.problem = a.problem.conv2d(),
-          .dtype = DType::kF32,
-          .da = a.x,
-          .w = a.w,
-          .dx = a.y,
-          .accumulate = false};
+  return {.problem = a.problem.conv2d(), .dtype = DType::kF32, .da = a.x, .w = a.w, .dx = a.y};
 }
 
 void run(const ConvTranspose2dCudaForward& a, void* workspace, CudaStream stream) {

@@ -1,8 +1,11 @@
 // conv2d with its epilogue on the tape.
 // SPDX-License-Identifier: MIT
+#include <utility>
+
 #include "kernels/add/add.h"
 #include "kernels/cast/cast.h"
 #include "tensor/ops.h"
+#include "tensor/ops/store_undo.h"
 #include "tensor/profile.h"
 #include "tensor/tape.h"
 
@@ -10,22 +13,35 @@ namespace diptych {
 
 namespace {
 
-// Gradient before the epilogue, in the dtype of x: heads store f32 from bf16 inputs.
-Tensor undo_epilogue(const Conv2dProblem& problem,
-                     const Conv2dEpilogue& epilogue,
-                     const Tensor& y,
-                     const Tensor& dy,
-                     const Tensor& b,
-                     DType dtype) {
-  Stream& stream = current_stream();
-  const GradView db = b.needs_grad() ? b.grad_view() : GradView{};
-  const bool plain = epilogue.leaky_slope == 1.0f && !epilogue.depth_to_space;
-  const Tensor da =
-      plain ? dy.reshape(problem.a_shape()) : Tensor::empty(problem.a_shape(), dy.dtype());
-  if (!plain || db.defined()) conv2d_backward_epilogue(stream, problem, epilogue, y, dy, da, db);
-  if (da.dtype() == dtype) return da;
-  const Tensor converted = Tensor::empty(da.shape(), dtype);
-  cast(stream, da, converted);
+// What backward needs to know of a call.
+struct Call {
+  Conv2dProblem problem;
+  Conv2dEpilogue epilogue;
+  DType y_dtype;
+  Tensor y;                         // for the sign of the activation; undefined without one
+  std::shared_ptr<StoreUndo> undo;  // or null
+};
+
+// Gradient before the epilogue, in y's dtype. db is summed on the way when it is defined.
+Tensor undo_epilogue(Stream& stream, const Call& call, const Tensor& dy, GradView db) {
+  if (!dy.defined()) {  // the last reader of y has done it
+    const Tensor da = std::exchange(call.undo->da, {});
+    if (db.defined()) conv2d_backward_epilogue(stream, call.problem, {}, {}, da, da, db);
+    return da;
+  }
+  const Conv2dEpilogue& e = call.epilogue;
+  const bool plain = e.leaky_slope == 1.0f && !e.depth_to_space;
+  const Shape shape = call.problem.a_shape();
+  const Tensor da = plain ? dy.reshape(shape) : Tensor::empty(shape, dy.dtype());
+  if (!plain || db.defined()) conv2d_backward_epilogue(stream, call.problem, e, call.y, dy, da, db);
+  return da;
+}
+
+// Heads store f32 from bf16 inputs.
+Tensor in_dtype(Stream& stream, const Tensor& t, DType dtype) {
+  if (t.dtype() == dtype) return t;
+  const Tensor converted = Tensor::empty(t.shape(), dtype);
+  cast(stream, t, converted);
   return converted;
 }
 
@@ -44,17 +60,25 @@ Tensor conv2d(const Tensor& x,
                                    .depth_to_space = block.depth_to_space};
   Tensor y = Tensor::empty(epilogue.y_shape(problem), block.out_dtype);
   conv2d_forward(current_stream(), problem, epilogue, x, w, b, residual, y);
-  // y is saved for the sign of the activation alone; without one the closure keeps nothing of it.
-  const Tensor saved_y = epilogue.leaky_slope == 1.0f ? Tensor() : y.detach();
+  const Call call = {problem, epilogue, y.dtype(),
+                     epilogue.leaky_slope == 1.0f ? Tensor() : y.detach(),
+                     make_store_undo(epilogue, problem.a_shape())};
   record("conv2d", {&x, &w, &b, &residual}, y, [=](const Tensor& dy) {
     Stream& stream = current_stream();
-    const Tensor da = undo_epilogue(problem, epilogue, saved_y, dy, b, x.dtype());
-    if (x.needs_grad()) conv2d_backward_data(stream, problem, da, w, x.grad_view());
-    if (w.needs_grad()) conv2d_backward_weight(stream, problem, x, da, w.grad_view());
+    GradView db = b.needs_grad() ? b.grad_view() : GradView{};
+    // The pass that reads da for dw sums it for db, too, unless da has been rounded by then.
+    const bool with_dw =
+        db.defined() && w.needs_grad() && call.y_dtype == x.dtype() && conv2d_undoes_below(stream);
+    const Tensor da =
+        in_dtype(stream, undo_epilogue(stream, call, dy, with_dw ? GradView{} : db), x.dtype());
+    if (x.needs_grad()) conv2d_backward_data_through(stream, problem, da, w, x);
+    if (w.needs_grad())
+      conv2d_backward_weight(stream, problem, x, da, w.grad_view(), with_dw ? db : GradView{});
     if (residual.needs_grad() && !residual.slot()->adopt(da.storage(), da.data(), da.dtype())) {
       add_scaled(stream, 1.0f, da, residual.grad_view());
     }
   });
+  offer_store_undo(y, call.undo);
   return y;
 }
 

@@ -1,11 +1,14 @@
 // What adversarial and style losses need on the tape: transposed convolution, cross-entropy on
 // logits, total variation, blur, channel statistics.
 // SPDX-License-Identifier: MIT
+#include <utility>
+
 #include "kernels/blur/blur.h"
 #include "kernels/cast/cast.h"
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
 #include "kernels/style_stats/style_stats.h"
 #include "tensor/ops.h"
+#include "tensor/ops/store_undo.h"
 #include "tensor/profile.h"
 #include "tensor/tape.h"
 
@@ -19,9 +22,16 @@ Tensor undo_epilogue(const ConvTranspose2dProblem& problem,
                      const Tensor& y,
                      const Tensor& dy,
                      const Tensor& b,
+                     StoreUndo* undo,
                      DType dtype) {
   Stream& stream = current_stream();
   const GradView db = b.needs_grad() ? b.grad_view() : GradView{};
+  if (!dy.defined()) {  // the last reader of y has done it
+    const Tensor passed = std::exchange(undo->da, {});
+    if (db.defined())
+      conv_transpose2d_backward_epilogue(stream, problem, {}, {}, passed, passed, db);
+    return passed;
+  }
   const bool plain = epilogue.leaky_slope == 1.0f;
   const Tensor da = plain ? dy : Tensor::empty(dy.shape(), dy.dtype());
   if (!plain || db.defined())
@@ -46,12 +56,14 @@ Tensor conv_transpose2d(const Tensor& x,
   conv_transpose2d_forward(current_stream(), problem, epilogue, x, w, b, y);
   // y is saved for the sign of the activation alone.
   const Tensor saved_y = epilogue.leaky_slope == 1.0f ? Tensor() : y.detach();
+  const auto undo = make_store_undo({.leaky_slope = block.leaky_slope}, problem.y_shape());
   record("conv_transpose2d", {&x, &w, &b}, y, [=](const Tensor& dy) {
     Stream& stream = current_stream();
-    const Tensor da = undo_epilogue(problem, epilogue, saved_y, dy, b, x.dtype());
+    const Tensor da = undo_epilogue(problem, epilogue, saved_y, dy, b, undo.get(), x.dtype());
     if (x.needs_grad()) conv_transpose2d_backward_data(stream, problem, da, w, x.grad_view());
     if (w.needs_grad()) conv_transpose2d_backward_weight(stream, problem, x, da, w.grad_view());
   });
+  offer_store_undo(y, undo);
   return y;
 }
 

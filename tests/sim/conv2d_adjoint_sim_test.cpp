@@ -59,10 +59,9 @@ TEST_P(Conv2dSimAdjoint, HoldsBetweenThePasses) {
     DeviceBuffer y(t.a_shape(), DType::kF32), dx(t.x_shape(), dtype), dw(t.w_shape(), DType::kF32);
     const Conv2dCudaForward forward = {
         t, {}, dtype, DType::kF32, x.view().data, w.view().data, nullptr, nullptr, y.mut().data};
-    const Conv2dCudaBackwardData data = {t,    dtype, da.view().data, w.view().data, dx.mut().data,
-                                         false};
-    const Conv2dCudaBackwardWeight weight = {
-        t, dtype, x.view().data, da.view().data, dw.mut().as<float>(), false};
+    const Conv2dCudaBackwardData data = {t, dtype, da.view().data, w.view().data, dx.mut().data};
+    const Conv2dCudaBackwardWeight weight = {t, dtype, x.view().data, da.view().data,
+                                             dw.mut().as<float>()};
     const auto* forward_rung = rung_for(conv2d_cuda_forward_rungs(), name, forward);
     const auto* data_rung = rung_for(conv2d_cuda_backward_data_rungs(), name, data);
     const auto* weight_rung = rung_for(conv2d_cuda_backward_weight_rungs(), name, weight);
