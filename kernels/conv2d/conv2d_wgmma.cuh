@@ -105,6 +105,8 @@ struct WgmmaGemm {
                                                  descriptor<kTransB>(s.b[stage], kk), true);
       simt::wgmma_commit();
       read(step, s.a[stage] + group * kBox);
+      if constexpr (!std::is_same_v<Read, NoRead>)
+        __syncwarp();            // every lane has read what the first one will give back
       simt::wgmma_wait<1>(acc);  // the step before this one has been read
       if (step > 0 && first_lane) s.empty[(done + step - 1) % kStages].arrive();
     }

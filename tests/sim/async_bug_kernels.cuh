@@ -41,6 +41,7 @@ enum class HopperFlaw {
   kNoExpect,
   kTooManyArrivals,
   kTooManyBytes,
+  kWaitAsBarrier,
   kWrongDescriptor
 };
 
@@ -50,6 +51,7 @@ __global__ void hopper_kernel(float* out, const __grid_constant__ simt::TensorMa
   struct Tiles {
     alignas(1024) simt::bf16 tile[64][64];
     simt::Mbarrier full;
+    float zeros[128];
   };
 
   auto& s = simt::shared<Tiles>();
@@ -62,6 +64,7 @@ __global__ void hopper_kernel(float* out, const __grid_constant__ simt::TensorMa
     simt::tma_load_2d(s.tile, ones, s.full, 0, 0);
   }
   if (Flaw != HopperFlaw::kNoMbarrierWait) s.full.wait(0);
+  if (Flaw == HopperFlaw::kWaitAsBarrier) s.zeros[threadIdx.x] = 0;
   float acc[32] = {};
   const auto a = simt::smem_descriptor(s.tile, 16, 1024, simt::Swizzle::k128);
   const auto b = Flaw == HopperFlaw::kWrongDescriptor
@@ -74,7 +77,8 @@ __global__ void hopper_kernel(float* out, const __grid_constant__ simt::TensorMa
   if (Flaw == HopperFlaw::kSpoiledOperand && threadIdx.x < 64) s.tile[threadIdx.x][0] = 7.0f;
   if (Flaw != HopperFlaw::kNeverWaited) simt::wgmma_wait<0>(acc);
   s.full.wait(0);
-  const float sum = Flaw == HopperFlaw::kNoWait ? early : acc[0];
+  float sum = Flaw == HopperFlaw::kNoWait ? early : acc[0];
+  if (Flaw == HopperFlaw::kWaitAsBarrier) sum += s.zeros[threadIdx.x ^ 32];  // another warp's
   if (threadIdx.x < 64)
     out[blockIdx.x * 64 + threadIdx.x] = sum - 16 + 63.0f - static_cast<float>(threadIdx.x);
 #endif

@@ -214,6 +214,8 @@ TEST(Bugs, WrongUseOfWgmmaAndBulkLoadsIsNoticed) {
            {"too many arrivals", run_hopper<HopperFlaw::kTooManyArrivals>, true, true, ""},
            {"more bytes than an mbarrier counts", run_hopper<HopperFlaw::kTooManyBytes>, true, true,
             "at most 1048575"},
+           {"wgmma.wait_group taken for a barrier", run_hopper<HopperFlaw::kWaitAsBarrier>, false,
+            false, "race on shared"},
            {"descriptor past the end", run_hopper<HopperFlaw::kWrongDescriptor>, true, true,
             "of shared byte 8192, which nobody wrote"}})
     expect_noticed(bug);

@@ -13,8 +13,8 @@ void check_block_ends();
 void check_barrier();  // __syncthreads
 void check_named_barrier(const Machine& m, const Barrier& b);
 void check_warp_sync(int warp, unsigned lanes);
-void check_group_sync(int group);
-void check_proxy_fence();  // fence.proxy.async by the current thread
+void check_wgmma_wait(int group);  // by the current thread, for its group
+void check_proxy_fence();          // fence.proxy.async by the current thread
 void check_alloc(void* p, size_t bytes);
 void check_free(void* p);
 void check_mbarrier_arrive(const Mbarrier* barrier);
@@ -33,7 +33,7 @@ inline void check_named_barrier(const Machine&, const Barrier&) {}
 
 inline void check_warp_sync(int, unsigned) {}
 
-inline void check_group_sync(int) {}
+inline void check_wgmma_wait(int) {}
 
 inline void check_proxy_fence() {}
 

@@ -42,6 +42,7 @@ class Clocks {
   void barrier();  // of the whole block
   void join(int first, unsigned lanes);
   void join_warps(const std::vector<std::pair<int, unsigned>>& warps);
+  void tell(int me, int first, int count);
   void fence(int me);
   void arrive(int me, Carried& barrier);
   void wait(int me, const Carried& barrier);

@@ -67,6 +67,12 @@ void Clocks::join_warps(const std::vector<std::pair<int, unsigned>>& warps) {
     for (unsigned s = lanes; s; s &= s - 1) spread(w * kLanes + std::countr_zero(s), all);
 }
 
+// `count` threads from `first` learn of what `me` has done.
+void Clocks::tell(int me, int first, int count) {
+  for (int u = first; u < first + count; ++u) known_[index(u, static_cast<size_t>(me))] = now_;
+  ++now_;
+}
+
 // All that the thread has done, or knows of, has now passed the fence.
 void Clocks::fence(int me) {
   any_fence_ = true;
@@ -112,9 +118,10 @@ void check_warp_sync(int warp, unsigned lanes) {
   clocks.join(warp * kLanes, lanes);
 }
 
-void check_group_sync(int group) {
-  const int w = group * 4;
-  clocks.join_warps({{w, ~0u}, {w + 1, ~0u}, {w + 2, ~0u}, {w + 3, ~0u}});
+// A wait for wgmma is no barrier: threads of the group learn that the operands have been read,
+// which the current thread stands for, and nothing of each other.
+void check_wgmma_wait(int group) {
+  clocks.tell(machine->me(), group * kLanesOfGroup, kLanesOfGroup);
 }
 
 void check_proxy_fence() {

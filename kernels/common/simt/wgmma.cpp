@@ -113,7 +113,7 @@ void wgmma_wait_group(int n, Site at) {
       kGroupWarps, &n,
       [](void* const* lanes, unsigned) {
         my_wgmmas().wait(*static_cast<const int*>(lanes[0]));
-        check_group_sync(machine->me() / kGroupThreads);
+        check_wgmma_wait(machine->me() / kGroupThreads);
       },
       at);
 }
