@@ -8,6 +8,7 @@
 
 #include "apps/test_cli.h"
 #include "apps/training/metrics.h"
+#include "apps/training/receipt.h"
 #include "faces/dfl/jpeg_metadata.h"
 #include "faces/image/file_io.h"
 #include "models/saehd/trainer.h"
@@ -132,6 +133,35 @@ TEST_F(DflCli, AModelThatIsThereStays) {
   // The old model's states are no way back for the new one.
   EXPECT_FALSE(fs::exists(folder / "p/model/timeline"));
   EXPECT_TRUE(fs::exists(folder / "p/model/timeline.1"));
+}
+
+// The imported model stands; that its letters could not be tried is no error.
+TEST_F(DflCli, FacesThatCannotBePreparedDoNotStopAnImport) {
+  make_trained("p");
+  expect_done({"model", "export", path("p"), "-o", path("m")});
+  make_project(folder / "q");
+  {
+    Faceset faces = Faceset::open(path("q/src.faces"));
+    for (int64_t frame = 0; frame < 6; ++frame) {
+      Face face = drawn_face(static_cast<int>(frame));
+      face.image = {'n', 'o'};
+      faces.put_frame({frame, 0, 320, 300, 1, ""}, {face});
+    }
+  }
+  expect_done({"model", "import", path("q"), path("m")});
+  EXPECT_EQ(weights_of("q"), weights_of("p"));
+}
+
+// The receipt of the model that was replaced does not vouch for the new one.
+TEST_F(DflCli, AReceiptDoesNotOutliveItsModel) {
+  make_trained("p");
+  expect_done({"model", "export", path("p"), "-o", path("m")});
+  const fs::path receipt = folder / "p/runs/main/receipt.json";
+  ASSERT_TRUE(read_receipt(receipt).replay);
+  expect_done({"model", "import", path("p"), path("m"), "--force"});
+  expect_done({"train", path("p"), "--iters", "1"});
+  EXPECT_FALSE(read_receipt(receipt).replay);
+  EXPECT_NE(read_receipt(receipt).why_no_replay.find("began at iteration 1"), std::string::npos);
 }
 
 TEST_F(DflCli, ADamagedModelChangesNothing) {

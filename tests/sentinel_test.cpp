@@ -203,7 +203,7 @@ TEST(Sentinel, OldRollbacksAreForgiven) {
 TEST(Sentinel, TheRateComesBackAfterALongHealthyTime) {
   Sentinel sentinel = with_history(0.25);
   int64_t raised = 0;
-  for (int64_t i = 0; i < 2 * Sentinel::kRecovery; ++i)
+  for (int64_t i = 0; i < 2 * kSentinelRecovery; ++i)
     raised += sentinel.observe(healthy_step(i)).action == kRaiseRate;
   EXPECT_EQ(raised, 2);
   EXPECT_EQ(sentinel.rate_scale(), 1);

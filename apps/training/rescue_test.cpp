@@ -95,6 +95,21 @@ TEST_F(Rescue, ANetworkInTroubleDoesNotReplaceTheCheckpoint) {
   EXPECT_EQ(text_of(project.checkpoint()), before);
 }
 
+// A picture that cannot be written ends training with a save, but not with one of a network in
+// trouble.
+TEST_F(Rescue, AnErrorInTroubleDoesNotReplaceTheCheckpoint) {
+  train(1);
+  const std::string before = text_of(project.checkpoint());
+  fs::remove(project.out("preview.png"));
+  fs::create_directories(project.out("preview.png") / "in the way");
+  settings.assign("preview_every=1", "test");
+  EXPECT_THROW(train(3, once_at(0, "collapse")), InputError);
+  EXPECT_TRUE(metrics_say("\"event\":\"trouble\",\"iter\":2"));
+  EXPECT_TRUE(text_of(project.checkpoint()) == before);
+  EXPECT_THROW(train(3), InputError);  // well, it is saved first
+  EXPECT_FALSE(text_of(project.checkpoint()) == before);
+}
+
 TEST_F(Rescue, OffEndsAtTheFirstLossThatIsNotFinite) {
   settings.assign("sentinel=off", "test");
   EXPECT_THROW(train(2, once_at(0, "nan")), InputError);

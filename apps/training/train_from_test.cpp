@@ -115,6 +115,15 @@ TEST_F(TrainFrom, WhatIsNoCheckpointIsRefusedAndChangesNothing) {
   EXPECT_FALSE(fs::exists(project.checkpoint()));
 }
 
+TEST_F(TrainFrom, AWrongProvocationIsRefusedBeforeAnythingIsReplaced) {
+  const RunResult result = run_program(
+      {"train", project.dir().string(), "--from", old_project.dir().string(), "--provoke", "fire"},
+      folder.path());
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("Use nan"), std::string::npos) << result.err;
+  EXPECT_FALSE(fs::exists(project.checkpoint()));
+}
+
 TEST_F(TrainFrom, OtherSizesPointToIt) {
   try {
     train(old_project, larger, 1);

@@ -98,6 +98,32 @@ TEST_F(Plan, TooLittleMemoryGivesRankedSuggestions) {
   EXPECT_LT(smaller->total, p.memory_total());
 }
 
+// Where memory is promised that is not there, the plan says that it does not fit.
+TEST_F(Plan, ATensorLargerThanTheMachineIsAnErrorOfTheSettings) {
+  const std::vector<std::string> pairs = {"resolution=640", "ae_dims=1024",    "e_dims=256",
+                                          "d_dims=256",     "d_mask_dims=256", "batch_size=512"};
+  try {
+    EXPECT_FALSE(plan(pairs).fits());
+  } catch (const InputError& e) {
+    EXPECT_NE(std::string(e.what()).find("larger than this machine"), std::string::npos)
+        << e.what();
+    EXPECT_NE(std::string(e.what()).find("Lower batch_size"), std::string::npos) << e.what();
+  }
+}
+
+// It fits where it is meant for, but no iteration can be tried here.
+TEST_F(Plan, ForALargerMachineItForetellsAndDoesNotMeasure) {
+  std::vector<std::string> pairs = {"resolution=640", "e_dims=64", "d_dims=64", "batch_size=1"};
+  for (int batch = 2; batch <= 512 && plan(pairs).fits(); batch *= 2)
+    pairs.back() = str("batch_size=", batch);
+  if (plan(pairs).fits()) GTEST_SKIP() << "this machine holds the largest network";
+  const TrainPlan p = plan(pairs, 1e15, 1e15, true);
+  EXPECT_TRUE(p.fits());
+  EXPECT_FALSE(p.measured);
+  ASSERT_EQ(p.missing.size(), 1u);
+  EXPECT_NE(p.missing[0].find("does not fit into this machine"), std::string::npos);
+}
+
 TEST_F(Plan, TooLittleDiskGivesSuggestions) {
   const TrainPlan roomy = plan({"timeline_gb=0"}, 0, 1e15);
   EXPECT_GT(roomy.disk.kept, 2);

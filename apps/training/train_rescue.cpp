@@ -59,7 +59,8 @@ constexpr const char* kRemedy =
 
 void TrainSession::start_sentinel() {
   if (!settings_.on("train.sentinel")) return;
-  sentinel_ = std::make_unique<Sentinel>(SentinelOptions{.rate_scale = rate_scale_});
+  sentinel_ = std::make_unique<Sentinel>(
+      SentinelOptions{.rate_scale = rate_scale_, .recovery = request_.recovery});
   if (rate_scale_ == 1) return;
   trainer().set_learning_rate(
       static_cast<float>(settings_.real("train.learning_rate") * rate_scale_));

@@ -35,6 +35,7 @@ struct TrainRequest {
   // Told what a hard stop would lose; called after every iteration.
   std::function<void(int64_t iteration, int64_t saved)> at_risk;
   int64_t review_every = Oversampling::kEvery;  // iterations
+  int64_t recovery = kSentinelRecovery;         // healthy steps before a lowered rate rises
   // Called before every attempt at a step, the first is 0: lessons and tests break things here.
   std::function<void(SaehdTrainer&, int64_t attempt)> disturb;
 };

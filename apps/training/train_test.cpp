@@ -272,9 +272,15 @@ TEST_F(TrainTest, PretrainingReadsAFacesetOfItsOwnAndEndsWithFreshInters) {
   train(project, 2, settings);
   // Losses of those faces are none of the project's.
   EXPECT_TRUE(Faceset::open(project.faces(Side::kSrc).string()).losses().empty());
+  ASSERT_EQ(Timeline(project).entries().size(), 1u);
   const TrainResult after = train(project, 1);
   EXPECT_EQ(after.first, 0);
   EXPECT_EQ(after.last, 1);
+  // States of pretraining are no way back for what came after it; they are kept beside.
+  const std::vector<TimelineEntry> entries = Timeline(project).entries();
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].iteration, 1);
+  EXPECT_TRUE(fs::exists(project.checkpoint().parent_path() / "timeline.1"));
 }
 
 }  // namespace

@@ -88,6 +88,18 @@ TEST(FaceMeasures, AMaskOverHalfOfTheFaceCoversHalf) {
   EXPECT_NEAR(measure_face(face, 64, FaceType::kWhole).mask_cover, 0.5, 0.05);
 }
 
+// Light is measured where the face is, whatever a mask that covers nothing says.
+TEST(FaceMeasures, AMaskOverNothingLeavesTheHull) {
+  Face face = test_face(1, 128);
+  const FaceMeasures plain = measure_face(face, 64, FaceType::kWhole);
+  face.mask = encode_png(cv::Mat(128, 128, CV_8UC1, cv::Scalar(0)));
+  const FaceMeasures masked = measure_face(face, 64, FaceType::kWhole);
+  EXPECT_EQ(masked.mask_cover, 0);
+  EXPECT_EQ(masked.brightness, plain.brightness);
+  face.mask = encode_png(cv::Mat(128, 128, CV_8UC1, cv::Scalar(255)));
+  EXPECT_NE(measure_face(face, 64, FaceType::kWhole).brightness, plain.brightness);
+}
+
 TEST(FaceMeasures, TroubleIsNotedNotThrown) {
   const auto trouble = [](const std::function<void(Face&)>& spoil) {
     Face face = test_face(1);

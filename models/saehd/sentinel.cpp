@@ -112,7 +112,7 @@ SentinelVerdict Sentinel::observe(const SentinelStep& step) {
   remember(step);
   strikes_ = std::max(0, strikes_ - 1);
   if (strikes_ == 0) lowered_ = false;
-  if (++healthy_ >= kRecovery && scale_ < 1) {
+  if (++healthy_ >= options_.recovery && scale_ < 1) {
     healthy_ = 0;
     scale_ = std::min(1.0, 2 * scale_);
     verdict.action = SentinelAction::kRaiseRate;

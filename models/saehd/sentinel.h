@@ -10,7 +10,7 @@
 //                        is above its history: a strike
 // A healthy step takes a strike back. kLowerAt strikes halve the rate, kRollBackAt strikes go back
 // to the last healthy checkpoint at half the rate; a fourth way back within kPatience steps is not
-// tried: kStop. Training that is to end goes back at once instead of ending in trouble. kRecovery
+// tried: kStop. Training that is to end goes back at once instead of ending in trouble. `recovery`
 // healthy steps double the rate again, up to the one that was asked for.
 // History is the exponential mean and variance of healthy steps alone, so a collapse does not
 // become the norm. It is not judged before kHistory steps, but saturation and NaN are from the
@@ -31,9 +31,12 @@ enum class SentinelAction { kNone, kSkip, kLowerRate, kRollBack, kStop, kRaiseRa
 
 const char* name_of(SentinelAction action);
 
+constexpr int64_t kSentinelRecovery = 1000;  // steps
+
 struct SentinelOptions {
   double loss_z = 8;
   double rate_scale = 1;  // of the rate that was asked for, as a checkpoint remembers it
+  int64_t recovery = kSentinelRecovery;  // healthy steps that double the rate again
 };
 
 struct SentinelStep {
@@ -72,7 +75,7 @@ class Sentinel {
  public:
   static constexpr int kLowerAt = 3, kRollBackAt = 6;
   static constexpr int kMostRollBacks = 3;
-  static constexpr int64_t kPatience = 500, kRecovery = 1000, kHistory = 30;
+  static constexpr int64_t kPatience = 500, kHistory = 30;
   static constexpr double kSaturatedShare = 0.98, kVarianceShare = 0.02, kLossRatio = 1.5,
                           kGradientRatio = 100, kLowestScale = 1.0 / 1024;
 
