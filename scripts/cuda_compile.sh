@@ -24,8 +24,8 @@ nvcc="${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}"
 [ -x "$nvcc" ] || { echo "cuda_compile: no nvcc at $nvcc; install a CUDA toolkit or set NVCC" >&2; exit 1; }
 version="$("$nvcc" --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
 flags=(-std=c++20 -O3 -lineinfo -I. -Xcompiler -Wall,-Wextra -Xptxas -v
-  -gencode "arch=compute_80,code=[sm_80,compute_80]" -gencode arch=compute_86,code=sm_86
-  -gencode arch=compute_89,code=sm_89 -gencode arch=compute_90a,code=sm_90a)
+  -gencode "arch=compute_80,code=[sm_80,compute_80]" -gencode arch=compute_90a,code=sm_90a)
+more_chips=(-gencode arch=compute_86,code=sm_86 -gencode arch=compute_89,code=sm_89)  # of kernels in the table
 
 # stale OBJECT DEPENDENCIES: true when the object is older than anything it was made from.
 stale() {
@@ -42,7 +42,9 @@ compile() {
   local name="${1//\//.}"
   local base="$out/${name%.cu}"
   stale "$base.o" "$base.d" || return 0
-  if ! "$nvcc" "${flags[@]}" -MD -MF "$base.d" -c "$1" -o "$base.o.new" >"$base.log.new" 2>&1; then
+  local chips=("${flags[@]}")
+  case "$1" in kernels/common/* | bench/* | tests/*) ;; *) chips+=("${more_chips[@]}") ;; esac
+  if ! "$nvcc" "${chips[@]}" -MD -MF "$base.d" -c "$1" -o "$base.o.new" >"$base.log.new" 2>&1; then
     cat "$base.log.new" >&2
     echo "cuda_compile: $1 does not compile" >&2
     return 1

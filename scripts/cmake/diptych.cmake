@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Functions every folder's CMakeLists.txt uses. Sources are listed where they live; nothing is globbed.
 
+# Instrumented tests take half the time to compile without optimisation. What they test is compiled as ever.
+set(diptych_test_flags "")
+if(DIPTYCH_SANITIZE)
+  set(diptych_test_flags -O0)
+endif()
+
 # diptych_test(NAME SOURCES... [LIBS ...] [LABELS ...]): one GoogleTest binary, each case a CTest entry.
 function(diptych_test name)
   if(NOT DIPTYCH_TESTS)
@@ -11,6 +17,7 @@ function(diptych_test name)
     set(T_LABELS cpu)
   endif()
   add_executable(${name} ${T_SOURCES})
+  target_compile_options(${name} PRIVATE ${diptych_test_flags})
   target_link_libraries(${name} PRIVATE ${T_LIBS} diptych_test_support)
   gtest_discover_tests(${name} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
                        PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600

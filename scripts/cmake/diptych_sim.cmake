@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: MIT
 # The kernel emulator and its tests. A .cu file is compiled as C++ and linked with the emulator
 # (kernels/common/simt), in three flavours of one test:
-#   plain   three schedules: threads in order, and two random orders
+#   plain   three schedules: threads in order, and two random orders; the kernels are those of diptych_kernels
 #   asan    AddressSanitizer and UndefinedBehaviorSanitizer
 #   check   races, bounds, initialisation: kernels are compiled with -fsanitize=thread, but linked with
 #           our checker instead of libtsan
-set(diptych_sim_flavours plain asan check)
-if(DIPTYCH_SANITIZE)  # everything is sanitized already, and the checker cannot be
+set(DIPTYCH_SIM_FLAVOURS plain asan check CACHE STRING "Flavours of the sim tests")
+set(diptych_sim_flavours ${DIPTYCH_SIM_FLAVOURS})
+if(DIPTYCH_SANITIZE)  # everything is sanitized already: plain is asan, and the checker cannot be sanitized
   set(diptych_sim_flavours plain)
 endif()
 if(DIPTYCH_CUDA STREQUAL ON)  # the same tests run on a GPU
   set(diptych_sim_flavours "")
 endif()
-set(diptych_sim_flags_plain -O2 -g1)
-if("undefined" IN_LIST DIPTYCH_SANITIZE)
-  list(APPEND diptych_sim_flags_plain -fno-sanitize-recover=undefined)  # what is undefined must fail a test
-endif()
+set(diptych_sim_flags_plain -O2 -g1 ${diptych_test_flags})
 set(diptych_sim_flags_asan -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
     -fno-omit-frame-pointer)
 # GCC 12 sees overlaps and overruns in std::vector once -fsanitize=thread has been at it
@@ -62,6 +60,28 @@ macro(diptych_sim_remember name)
   endif()
 endmacro()
 
+# diptych_sim_link(TARGET FLAVOUR FILES...): what a test of this flavour links: the emulator and all kernels of the sim tests,
+# each compiled once per flavour. FILES are those that this test is about.
+function(diptych_sim_link target flavour)
+  if(NOT flavour STREQUAL plain)  # those are in diptych_kernels, which test_support brings
+    set(kernels diptych_sim_kernels_${flavour})
+    if(NOT TARGET ${kernels})
+      add_library(${kernels} STATIC EXCLUDE_FROM_ALL)
+      diptych_sim_flavour(${kernels} ${flavour})
+      target_link_libraries(${kernels} PUBLIC diptych_simt_${flavour})
+    endif()
+    foreach(file ${ARGN})
+      get_filename_component(path ${file} ABSOLUTE)
+      get_target_property(there ${kernels} SOURCES)
+      if(NOT path IN_LIST there)
+        target_sources(${kernels} PRIVATE ${path})
+      endif()
+    endforeach()
+    target_link_libraries(${target} PRIVATE ${kernels} diptych_simt_${flavour})
+  endif()
+  target_link_libraries(${target} PRIVATE ${T_LIBS} diptych_test_support)
+endfunction()
+
 # diptych_sim_test(NAME [ON_EMULATOR_ONLY] SOURCES ... [LIBS ...] [SEEDS ...]): one GoogleTest binary per
 # flavour, each a CTest entry labelled sim (the plain one once per seed).
 function(diptych_sim_test name)
@@ -69,16 +89,26 @@ function(diptych_sim_test name)
   if(NOT DEFINED T_SEEDS)
     set(T_SEEDS 0 1 2)
   endif()
+  if(DIPTYCH_SANITIZE)  # as the flavour asan
+    set(T_SEEDS 0)
+  endif()
   diptych_sim_remember(${name})
   if(NOT diptych_sim_flavours)
     return()
   endif()
   diptych_sim_sources(${T_SOURCES})
+  set(kernels ${T_SOURCES})
+  list(FILTER kernels INCLUDE REGEX "/kernels/.*\\.cu$")
+  set(own ${T_SOURCES})
+  list(FILTER own EXCLUDE REGEX "/kernels/.*\\.cu$")
   foreach(flavour ${diptych_sim_flavours})
     set(target ${name}_sim_${flavour})
-    add_executable(${target} ${T_SOURCES})
+    add_executable(${target} ${own})
     diptych_sim_flavour(${target} ${flavour})
-    target_link_libraries(${target} PRIVATE diptych_simt_${flavour} ${T_LIBS} diptych_test_support)
+    if(flavour STREQUAL asan)
+      target_compile_options(${target} PRIVATE -O0)  # the test's own files: half the time to compile
+    endif()
+    diptych_sim_link(${target} ${flavour} ${kernels})
     add_dependencies(diptych_sim ${target})
     set(seeds 0)
     if(flavour STREQUAL plain)
