@@ -131,8 +131,11 @@ __global__ void __launch_bounds__(kFixUpThreads) conv2d_backward_data_fix_up_ker
 }
 
 // Rung 4 runs whole tiles in rounds of a chip: worth cutting when the last round leaves it idle for
-// more than a sixth of the time, and there is work for every block.
+// more than a sixth of the time, and there is work for every block. Tiles that fill less than half
+// of a chip are cut as soon as a block's share is half a tile: a few long sums would take the time
+// of one, whatever the chip's size.
 bool rounds_waste(const StreamK& k) {
+  if (2 * k.tiles <= StreamK::kBlocks && 2 * k.each <= k.steps) return true;
   if (k.all() < int64_t{StreamK::kBlocks} * 2 * StreamK::kLeastSteps) return false;
   const int rounds = (k.tiles + StreamK::kBlocks - 1) / StreamK::kBlocks;
   return 6 * k.tiles < 5 * rounds * StreamK::kBlocks;

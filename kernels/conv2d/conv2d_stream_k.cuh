@@ -118,6 +118,7 @@ __device__ void fix_up_stream_k(const StreamK& k, const float* partials, const S
   if (run_index >= kRuns) return;
   const int row = run_index / (Gemm::BN / 8), column = run_index % (Gemm::BN / 8) * 8;
   float sum[8] = {};
+#pragma unroll 4  // a tile may have many parts and few threads: several loads under way
   for (int block = first; block <= last; ++block) {
     const bool begins = int64_t{block} * k.each <= begin;
     float part[8];
