@@ -76,11 +76,29 @@ PixelTiles depth_tiles(const Conv2dProblem& t) {
   return pixel_tiles(t.n, t.p(), t.q(), 6, t.stride);
 }
 
+// One block a multiprocessor: what counts is how many rounds of the largest chips the blocks make,
+// times what each takes. A constant, so that the bits of dw do not depend on the chip. Of splits
+// that are about as fast the fewest: each writes all of dw once more.
+SplitSum split_in_rounds(int tiles, int steps) {
+  constexpr int kBlocks = 132, kLeastSteps = 8, kMostSplits = 32;
+  constexpr int kStart = 3, kStore = 12;  // filling the ring, a part's way out and back: in steps
+  const auto cost = [&](int splits) {
+    const int each = (steps + splits - 1) / splits;
+    const int64_t rounds = blocks_for(int64_t{tiles} * splits, kBlocks);
+    return rounds * (each + kStart + (splits > 1 ? kStore : 0));
+  };
+  int best = 1;
+  for (int splits = 2; splits <= kMostSplits && splits <= steps / kLeastSteps; ++splits)
+    if (20 * cost(splits) < 19 * cost(best)) best = splits;
+  const int each = (steps + best - 1) / best;
+  return {(steps + each - 1) / each, each};
+}
+
 template <int BN>
 WeightParts parts_of(const Conv2dProblem& t) {
   const int across = static_cast<int>(blocks_for(t.c, BN)) * t.r * t.s;
   const int tiles = static_cast<int>(blocks_for(t.k, 128)) * across;
-  return {split_steps(tiles, depth_tiles(t).count()), across};
+  return {split_in_rounds(tiles, depth_tiles(t).count()), across};
 }
 
 bool accepts_backward_weight(const Conv2dCudaBackwardWeight& a, int chip) {
