@@ -7,26 +7,37 @@ namespace diptych {
 
 namespace {
 
-constexpr int kColumns = 32, kGroups = 8, kThreads = kColumns * kGroups;
+constexpr int kColumns = 32, kFewGroups = 8, kMostGroups = 32;
+constexpr int kManyRows = 64;  // more of them take kMostGroups: a warp waits for its loads
+constexpr int kAtOnce = 4;     // loads of a thread under way
 
 struct GroupSums {
-  float of[kGroups][kColumns];
+  float of[kMostGroups][kColumns];
 };
 
-// A block takes 32 columns; each of its 8 warps adds every 8th row, then one warp adds the 8 sums.
-__global__ void __launch_bounds__(kThreads) sum_partials_kernel(
+// A block takes 32 columns; each of its warps adds every so many-th row, then one adds their sums.
+__global__ void __launch_bounds__(kColumns* kMostGroups) sum_partials_kernel(
     const float* partials, int rows, int64_t count, float* to, bool accumulate) {
   auto& sums = simt::shared<GroupSums>();
   const int column = static_cast<int>(threadIdx.x) % kColumns;
   const int group = static_cast<int>(threadIdx.x) / kColumns;
+  const int groups = static_cast<int>(blockDim.x) / kColumns;
   const int64_t i = int64_t{blockIdx.x} * kColumns + column;
   float sum = 0;
-  if (i < count)
-    for (int row = group; row < rows; row += kGroups) sum += partials[row * count + i];
+  for (int row = group; row < rows; row += kAtOnce * groups) {
+    float v[kAtOnce];
+#pragma unroll
+    for (int j = 0; j < kAtOnce; ++j) {
+      const int at = row + j * groups;
+      v[j] = at < rows && i < count ? partials[at * count + i] : 0.0f;
+    }
+#pragma unroll
+    for (int j = 0; j < kAtOnce; ++j) sum += v[j];
+  }
   sums.of[group][column] = sum;
   __syncthreads();  // every group's sum is there
   if (group || i >= count) return;
-  for (int g = 1; g < kGroups; ++g) sum += sums.of[g][column];
+  for (int g = 1; g < groups; ++g) sum += sums.of[g][column];
   to[i] = accumulate ? to[i] + sum : sum;
 }
 
@@ -65,9 +76,10 @@ void WeightParts::add_up(const Conv2dCudaBackwardWeight& a,
 
 void sum_partials(
     const float* partials, int rows, int64_t count, float* to, bool accumulate, CudaStream stream) {
+  const unsigned groups = rows > kManyRows ? kMostGroups : kFewGroups;
   simt::launch(sum_partials_kernel,
                {.grid = blocks_for(count, kColumns),
-                .block = kThreads,
+                .block = kColumns * groups,
                 .smem = sizeof(GroupSums),
                 .stream = stream},
                partials, rows, count, to, accumulate);

@@ -118,14 +118,21 @@ __device__ void fix_up_stream_k(const StreamK& k, const float* partials, const S
   if (run_index >= kRuns) return;
   const int row = run_index / (Gemm::BN / 8), column = run_index % (Gemm::BN / 8) * 8;
   float sum[8] = {};
-#pragma unroll 4  // a tile may have many parts and few threads: several loads under way
-  for (int block = first; block <= last; ++block) {
-    const bool begins = int64_t{block} * k.each <= begin;
-    float part[8];
-    load_vector<8>(
-        partials + slot_of(block, begins) * Gemm::BM * Gemm::BN + row * Gemm::BN + column, part);
+  constexpr int kAtOnce = 4;  // a tile may have many parts and few threads: loads under way
+  for (int block = first; block <= last; block += kAtOnce) {
+    float part[kAtOnce][8] = {};
 #pragma unroll
-    for (int i = 0; i < 8; ++i) sum[i] += part[i];
+    for (int j = 0; j < kAtOnce; ++j) {
+      if (block + j > last) continue;
+      const bool begins = int64_t{block + j} * k.each <= begin;
+      load_vector<8>(
+          partials + slot_of(block + j, begins) * Gemm::BM * Gemm::BN + row * Gemm::BN + column,
+          part[j]);
+    }
+#pragma unroll
+    for (int j = 0; j < kAtOnce; ++j)
+#pragma unroll
+      for (int i = 0; i < 8; ++i) sum[i] += part[j][i];
   }
   store(tile, row, column, sum);
 }
