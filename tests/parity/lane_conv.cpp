@@ -266,7 +266,8 @@ Value conv(LaneTape& tape,
   forward(t, x->value.data(), weights->w.data(), call.a.data());
   forward(t, absolute(x->value).data(), absolute(weights->w).data(), size.data());
   const bool d2s = options.depth_to_space;
-  call.y = make(d2s ? Shape{t.n, 2 * t.p, 2 * t.q, t.k / 4} : Shape{t.n, t.p, t.q, t.k});
+  call.y = make(d2s ? Shape{t.n, int64_t{2} * t.p, int64_t{2} * t.q, t.k / 4}
+                    : Shape{t.n, t.p, t.q, t.k});
   for (size_t i = 0; i < call.a.size(); ++i) {
     Lanes& a = call.a[i];
     tape.noise.sum(a, t.r * t.s * t.c, size[i], 4);  // bias, residual, slope
@@ -278,7 +279,7 @@ Value conv(LaneTape& tape,
     if (options.defect == Defect::kBf16) y += rounded_to_bf16(y[0]) - y[0];
     if (!options.f32_out) tape.store(y);
   }
-  const Value y = call.y;
+  Value y = call.y;
   tape.record([&tape, call = std::move(call)] { go_back(tape, call); });
   return y;
 }

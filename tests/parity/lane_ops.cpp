@@ -5,7 +5,7 @@
 namespace diptych::parity {
 
 Value reshape(LaneTape& tape, const Value& x, const Shape& shape) {
-  const Value y = make(shape);
+  Value y = make(shape);
   y->value = x->value;
   tape.record([=] {
     for (size_t i = 0; i < x->grad.size(); ++i) x->grad[i] += y->grad[i];
@@ -31,7 +31,7 @@ Value dense(LaneTape& tape, const Value& x, const WeightsPtr& weights) {
 Value pixel_norm(LaneTape& tape, const Value& x) {
   const auto samples = static_cast<size_t>(x->shape[0]);
   const size_t length = x->value.size() / samples;
-  const Value y = make(x->shape);
+  Value y = make(x->shape);
   Map inverse(samples);
   for (size_t s = 0; s < samples; ++s) {
     Lanes squares{};
@@ -67,7 +67,7 @@ Value pixel_norm(LaneTape& tape, const Value& x) {
 
 // The bound of kernels/sigmoid/sigmoid_test.cpp: 14 roundings forwards, 3 back.
 Value sigmoid(LaneTape& tape, const Value& x) {
-  const Value y = make(x->shape);
+  Value y = make(x->shape);
   for (size_t i = 0; i < x->value.size(); ++i) {
     for (int j = 0; j < kLanes; ++j) y->value[i][j] = 1 / (1 + std::exp(-x->value[i][j]));
     tape.noise.add(y->value[i], 14 * kUnit * y->value[i][0]);
@@ -84,7 +84,7 @@ Value sigmoid(LaneTape& tape, const Value& x) {
 
 Value concat_channels(LaneTape& tape, const Value& a, const Value& b) {
   const Shape &s = a->shape, &other = b->shape;
-  const Value y = make({s[0], s[1], s[2], s[3] + other[3]});
+  Value y = make({s[0], s[1], s[2], s[3] + other[3]});
   const auto ca = static_cast<size_t>(s[3]), cb = static_cast<size_t>(other[3]);
   // Of element i of y: whose it is, and where.
   const auto place = [=](size_t i) {
@@ -108,7 +108,7 @@ Value concat_channels(LaneTape& tape, const Value& a, const Value& b) {
 
 Value concat_batch(LaneTape& tape, const Value& a, const Value& b) {
   const Shape& s = a->shape;
-  const Value y = make({s[0] + b->shape[0], s[1], s[2], s[3]});
+  Value y = make({s[0] + b->shape[0], s[1], s[2], s[3]});
   const size_t half = a->value.size();
   for (size_t i = 0; i < y->value.size(); ++i)
     y->value[i] = i < half ? a->value[i] : b->value[i - half];
@@ -121,8 +121,7 @@ Value concat_batch(LaneTape& tape, const Value& a, const Value& b) {
 
 Value slice_batch(LaneTape& tape, const Value& x, int64_t begin, int64_t end) {
   const Shape& s = x->shape;
-  const Value y =
-      make(s.rank() == 2 ? Shape{end - begin, s[1]} : Shape{end - begin, s[1], s[2], s[3]});
+  Value y = make(s.rank() == 2 ? Shape{end - begin, s[1]} : Shape{end - begin, s[1], s[2], s[3]});
   const size_t first = x->value.size() / static_cast<size_t>(s[0]) * static_cast<size_t>(begin);
   for (size_t i = 0; i < y->value.size(); ++i) y->value[i] = x->value[first + i];
   tape.record([=, &tape] {

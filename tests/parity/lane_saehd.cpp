@@ -52,7 +52,7 @@ class LaneNetwork {
 
   WeightsPtr layer(const std::string& path) {
     const auto &w = saehd_.entries_.at(path + "/weight"), &b = saehd_.entries_.at(path + "/bias");
-    const auto result = std::make_shared<LaneWeights>();
+    auto result = std::make_shared<LaneWeights>();
     result->shape = w.shape;
     result->w = read(w);
     if (tape_.bf16)
@@ -125,7 +125,7 @@ class LaneNetwork {
     const auto joined = std::make_shared<LaneWeights>();
     const auto c = static_cast<size_t>(x->shape[3]);
     joined->shape = {12, 3, 3, x->shape[3]};
-    joined->w.assign(12 * 9 * c, 0);
+    joined->w.assign(size_t{12} * 9 * c, 0);
     std::vector<WeightsPtr> parts;
     for (size_t head = 0; head < 4; ++head) {
       parts.push_back(layer(path + "/out_conv" + (head ? std::to_string(head) : "")));

@@ -268,6 +268,7 @@ class Growth {
 std::vector<EngineStep> run(Engine engine, const SaehdTrainOptions& options) {
   Runner runner(engine, options);
   std::vector<EngineStep> steps;
+  steps.reserve(kSteps);
   for (int i = 0; i < kSteps; ++i) steps.push_back(runner.step());
   return steps;
 }
