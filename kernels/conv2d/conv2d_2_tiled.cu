@@ -302,7 +302,7 @@ void run_backward_data(const Conv2dCudaBackwardData& a, CudaStream stream) {
 
 WeightParts weight_parts(const Conv2dCudaBackwardWeight& a) {
   const ConvDims d = dims_of(a.problem);
-  return {split_sum(a.problem, BM, BN, BK), static_cast<int>(blocks_for(d.depth(), BN))};
+  return {split_sum(a.problem, BM, BN, BK, 2), static_cast<int>(blocks_for(d.depth(), BN))};
 }
 
 template <class T>

@@ -76,7 +76,7 @@ void run_backward_data_mma(const Conv2dCudaBackwardData& a, CudaStream stream) {
 
 template <class Shape>
 WeightParts parts_mma(const Conv2dProblem& t) {
-  return {split_sum(t, Shape::BM, Shape::BN, Shape::BK),
+  return {split_sum(t, Shape::BM, Shape::BN, Shape::BK, 512 / Shape::kThreads),
           static_cast<int>(blocks_for(t.r * t.s * t.c, Shape::BN))};
 }
 

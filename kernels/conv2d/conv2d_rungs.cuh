@@ -89,12 +89,14 @@ struct SplitSum {
   int count, steps_each;
 };
 
-SplitSum split_steps(int tiles, int steps);
+SplitSum split_steps(int tiles, int steps, int blocks);
 
-// For tiles of bm x bn of (K, R*S*C) and bk pixels a step.
-inline SplitSum split_sum(const Conv2dProblem& t, int bm, int bn, int bk) {
+// For tiles of bm x bn of (K, R*S*C), bk pixels a step and blocks of which a multiprocessor holds
+// `each`. 132 of those are what the largest chips have: a constant, so that the bits of dw do not
+// depend on the chip.
+inline SplitSum split_sum(const Conv2dProblem& t, int bm, int bn, int bk, int each) {
   return split_steps(static_cast<int>(blocks_for(t.k, bm) * blocks_for(t.r * t.s * t.c, bn)),
-                     static_cast<int>(blocks_for(int64_t{t.n} * t.p() * t.q(), bk)));
+                     static_cast<int>(blocks_for(int64_t{t.n} * t.p() * t.q(), bk)), 132 * each);
 }
 
 // The workspace of backward weight: partial sums of dw (splits, K,R,S,C), unless there is one

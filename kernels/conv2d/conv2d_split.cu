@@ -85,13 +85,10 @@ void sum_partials(
                partials, rows, count, to, accumulate);
 }
 
-SplitSum split_steps(int tiles, int steps) {
-  // Enough blocks for two on each multiprocessor of the largest chips; a constant, so that the
-  // bits of dw do not depend on the chip. Fewer than kLeastSteps steps do not pay for a block.
-  constexpr int kBlocks = 264, kLeastSteps = 8, kMostSplits = 64;
-  int splits = kBlocks / tiles;
+SplitSum split_steps(int tiles, int steps, int blocks) {
+  constexpr int kLeastSteps = 8;  // fewer do not pay for a block
+  int splits = blocks / tiles;
   if (splits > steps / kLeastSteps) splits = steps / kLeastSteps;
-  if (splits > kMostSplits) splits = kMostSplits;
   if (splits < 1) splits = 1;
   const int each = (steps + splits - 1) / splits;
   return {(steps + each - 1) / each, each};
