@@ -5,10 +5,8 @@
 namespace diptych::nn {
 
 Conv2d::Conv2d(const Conv2dConfig& config)
-    : weight({config.out, config.kernel, config.kernel, config.in},
-             int64_t{config.kernel} * config.kernel * config.in,
-             int64_t{config.kernel} * config.kernel * config.out),
-      bias({config.out}, 0, 0) {
+    : weight(Parameter::filter(config.out, config.kernel, config.in)),
+      bias(Parameter::bias(config.out)) {
   const int pad = config.kernel / 2;
   block_.options = {.stride = config.stride,
                     .pad_top = pad,

@@ -1,5 +1,6 @@
 // nn::Conv2d: weight (K,R,S,C), bias (K) and the block of pointwise neighbours its convolution
-// carries.
+// carries. x and residual have channels as they are stored (tensor/channels.h), and so has the
+// result.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -13,7 +14,8 @@ namespace diptych::nn {
 // "Same" padding of the SAEHD networks: size/2 zeros on every side, also with stride 2 (spec
 // networks.md 1.1).
 struct Conv2dConfig {
-  int in = 0, out = 0, kernel = 3, stride = 1;
+  Channels in = 0, out = 0;
+  int kernel = 3, stride = 1;
   float leaky_slope = 1.0f;
   bool depth_to_space = false;
 };

@@ -5,10 +5,8 @@
 namespace diptych::nn {
 
 ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dConfig& config)
-    : weight({config.in, config.kernel, config.kernel, config.out},
-             int64_t{config.kernel} * config.kernel * config.in,
-             int64_t{config.kernel} * config.kernel * config.out),
-      bias({config.out}, 0, 0) {
+    : weight(Parameter::filter(config.in, config.kernel, config.out)),
+      bias(Parameter::bias(config.out)) {
   DIPTYCH_CHECK(config.kernel >= config.stride, "nn::ConvTranspose2d: kernel ", config.kernel,
                 " leaves gaps at stride ", config.stride);
   const int crop = config.kernel - config.stride, before = crop / 2, after = crop - before;

@@ -12,7 +12,8 @@ namespace diptych::nn {
 // "Same" of the transposed convolutions: output = input * stride. What the full result has more is
 // cropped, half before and half after, an odd one after (spec networks.md 1.2).
 struct ConvTranspose2dConfig {
-  int in = 0, out = 0, kernel = 3, stride = 2;  // kernel >= stride
+  Channels in = 0, out = 0;
+  int kernel = 3, stride = 2;  // kernel >= stride
   float leaky_slope = 1.0f;
 };
 

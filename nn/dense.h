@@ -13,7 +13,8 @@ class Dense {
  public:
   Dense() = default;
 
-  Dense(int64_t in, int64_t out) : weight({out, in}, in, out), bias({out}, 0, 0) {}
+  Dense(const Channels& in, const Channels& out)
+      : weight(Parameter::matrix(out, in)), bias(Parameter::bias(out)) {}
 
   Tensor forward(const Tensor& x) const { return dense(x, weight.compute, bias.master); }
 

@@ -13,19 +13,26 @@ namespace {
 
 constexpr uint32_t kInitStream = 0x494E4954;  // "INIT"
 
+// fan_in + fan_out: inputs and outputs, at every tap.
+float limit_of(const Shape& shape) {
+  if (shape.rank() == 1) return 0.0f;
+  const int64_t taps = shape.numel() / (shape[0] * shape.last());
+  return std::sqrt(6.0f / static_cast<float>(taps * (shape[0] + shape.last())));
+}
+
+void draw(Rng rng, float limit, const Tensor& values) {
+  float* const w = values.as<float>();
+  for (int64_t j = 0; j < values.numel(); ++j) w[j] = limit * (2.0f * rng.uniform() - 1.0f);
+}
+
 }  // namespace
 
 void initialise(const ParameterList& list, uint64_t seed) {
   for (size_t i = 0; i < list.size(); ++i) {
     const Parameter& p = *list[i].parameter;
-    const Tensor values = Tensor::empty(p.master.shape(), DType::kF32, Place::kHost);
-    if (dry_running()) continue;
-    float* w = values.as<float>();
-    const float limit =
-        p.fan_in == 0 ? 0.0f : std::sqrt(6.0f / static_cast<float>(p.fan_in + p.fan_out));
-    Rng rng(seed, kInitStream, i);
-    for (int64_t j = 0; j < p.master.numel(); ++j) w[j] = limit * (2.0f * rng.uniform() - 1.0f);
-    p.master.copy_from(values);
+    const Tensor values = Tensor::empty(p.shape, DType::kF32, Place::kHost);
+    if (!dry_running()) draw(Rng(seed, kInitStream, i), limit_of(p.shape), values);
+    p.set_values(values);
   }
 }
 

@@ -9,7 +9,8 @@
 
 namespace diptych::nn {
 
-// Each parameter draws from its own stream of the seed, keyed by its place in the list.
+// Each parameter draws from its own stream of the seed, keyed by its place in the list. A value
+// depends on its place among the values, not in memory.
 void initialise(const ParameterList& list, uint64_t seed);
 
 }  // namespace diptych::nn

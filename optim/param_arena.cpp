@@ -19,7 +19,7 @@ ParamArena::ParamArena(ParameterList list, DType compute)
   for (const NamedParameter& p : list_) {
     const int64_t n = p.parameter->master.numel();
     ranges_.push_back({offset, offset + n});
-    parameter_count_ += n;
+    parameter_count_ += p.parameter->shape.numel();
     offset += (n + kAlign - 1) / kAlign * kAlign;
   }
   weights_ = Tensor::full({offset}, 0.0f);

@@ -24,7 +24,7 @@ class ParamArena {
 
   const ParameterList& list() const { return list_; }
 
-  int64_t parameter_count() const { return parameter_count_; }  // without the gaps
+  int64_t parameter_count() const { return parameter_count_; }  // values: no gaps, no padding
 
   int64_t size() const { return weights_.numel(); }  // elements of each flat buffer
 

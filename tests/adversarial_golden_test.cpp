@@ -9,6 +9,7 @@
 
 #include "models/saehd/layout.h"
 #include "models/saehd/trainer.h"
+#include "tests/support/arena_lists.h"
 #include "tests/support/golden.h"
 #include "tests/support/update_rule.h"
 
@@ -24,7 +25,7 @@ Engine engine_under_test() {
 // One network's arena.
 struct Part {
   ParamArena* arena;
-  std::vector<std::vector<float>> gradients;  // of each step
+  std::vector<ArenaLists> gradients;  // of each step
 };
 
 class AdversarialGolden : public ::testing::TestWithParam<const char*> {
@@ -60,8 +61,7 @@ class AdversarialGolden : public ::testing::TestWithParam<const char*> {
       parts_.push_back({part.arena, {}});
     for (const Part& part : parts_) {
       for (const NamedParameter& p : part.arena->list())
-        p.parameter->master.copy_from(
-            Tensor::from(ours("w0/" + p.name, p), p.parameter->master.shape()));
+        p.parameter->set_values(Tensor::from(ours("w0/" + p.name, p), p.parameter->shape));
       part.arena->refresh_copies();
     }
   }
@@ -79,7 +79,7 @@ class AdversarialGolden : public ::testing::TestWithParam<const char*> {
 
   // Parameter-shaped golden values in our order.
   std::vector<float> ours(const std::string& name, const NamedParameter& p) const {
-    return from_file_order(options_.network, p.name, p.parameter->master.shape(), read(name));
+    return from_file_order(options_.network, p.name, p.parameter->shape, read(name));
   }
 
   // bound: relative. Later steps carry what rounding made of the weights before.
@@ -104,7 +104,8 @@ class AdversarialGolden : public ::testing::TestWithParam<const char*> {
   SaehdStep step() {
     const GoldenBatch batch(options_.batch_size, options_.network.resolution);
     const SaehdStep result = trainer_->step(batch.src(), batch.dst());
-    for (Part& part : parts_) part.gradients.push_back(part.arena->gradients().to_host());
+    for (Part& part : parts_)
+      part.gradients.push_back(lists_of(*part.arena, part.arena->gradients()));
     return result;
   }
 
@@ -126,11 +127,10 @@ TEST_P(AdversarialGolden, GradientsOfAllNetworks) {
     for (size_t k = 0; k < part.arena->list().size(); ++k) {
       const NamedParameter& p = part.arena->list()[k];
       const std::vector<float> golden = ours("grad/" + p.name, p);
-      const auto first = static_cast<size_t>(part.arena->range(k).begin);
       double scale = 0, error = 0;
       for (size_t i = 0; i < golden.size(); ++i) {
         scale = std::max(scale, std::abs(static_cast<double>(golden[i])));
-        const double off = std::abs(static_cast<double>(golden[i]) - part.gradients[0][first + i]);
+        const double off = std::abs(static_cast<double>(golden[i]) - part.gradients[0][k][i]);
         error = off <= error ? error : off;  // a NaN sticks
       }
       // Rounding, or an activation on the other side of its kink: see golden_test.cpp.
@@ -146,22 +146,20 @@ TEST_P(AdversarialGolden, GradientsOfAllNetworks) {
 TEST_P(AdversarialGolden, ThreeSteps) {
   for (int i = 1; i <= 3; ++i) expect_losses(step(), i, 1e-4f);
   for (const Part& part : parts_) {
-    const std::vector<float> weights = part.arena->weights().to_host();
+    const ArenaLists weights = lists_of(*part.arena, part.arena->weights());
     for (size_t k = 0; k < part.arena->list().size(); ++k) {
       const NamedParameter& p = part.arena->list()[k];
       const std::vector<float> golden = ours("train/3/w/" + p.name, p);
-      const auto first = static_cast<size_t>(part.arena->range(k).begin);
       double scale[3] = {};
       for (size_t t = 0; t < 3; ++t) {
         for (size_t i = 0; i < golden.size(); ++i)
-          scale[t] =
-              std::max(scale[t], std::abs(static_cast<double>(part.gradients[t][first + i])));
+          scale[t] = std::max(scale[t], std::abs(static_cast<double>(part.gradients[t][k][i])));
       }
       int64_t wrong = 0;
       for (size_t i = 0; i < golden.size(); ++i) {
         UpdatedWeight w({.kind = options_.optimizer.kind}, golden[i]);
-        for (size_t t = 0; t < 3; ++t) w.step(part.gradients[t][first + i], 4e-3 * scale[t]);
-        const double off = std::abs(static_cast<double>(weights[first + i]) - golden[i]);
+        for (size_t t = 0; t < 3; ++t) w.step(part.gradients[t][k][i], 4e-3 * scale[t]);
+        const double off = std::abs(static_cast<double>(weights[k][i]) - golden[i]);
         wrong += !(off <= w.error() + 4 * 0x1p-24 * (std::abs(golden[i]) + w.path()));
       }
       EXPECT_EQ(wrong, 0) << p.name;

@@ -13,6 +13,7 @@
 #include "models/saehd/trainer.h"
 #include "tensor/allocator.h"
 #include "tests/parity/step_check.h"
+#include "tests/support/arena_lists.h"
 #include "tests/support/update_rule.h"
 
 namespace diptych {
@@ -60,10 +61,7 @@ class Golden : public ::testing::TestWithParam<const char*> {
   std::unique_ptr<SaehdTrainer> make_trainer() const {
     auto trainer = std::make_unique<SaehdTrainer>(options_);
     for (const NamedParameter& p : trainer->arena().list()) {
-      const Tensor& w = p.parameter->master;
-      const std::vector<float> values =
-          from_file_order(options_.network, p.name, w.shape(), read(file_, "w0/" + p.name));
-      w.copy_from(Tensor::from(values, w.shape()));
+      p.parameter->set_values(Tensor::from(ours("w0/" + p.name, p), p.parameter->shape));
     }
     trainer->arena().refresh_copies();
     return trainer;
@@ -71,8 +69,7 @@ class Golden : public ::testing::TestWithParam<const char*> {
 
   // Parameter-shaped golden values in our order.
   std::vector<float> ours(const std::string& name, const NamedParameter& p) const {
-    return from_file_order(options_.network, p.name, p.parameter->master.shape(),
-                           read(file_, name));
+    return from_file_order(options_.network, p.name, p.parameter->shape, read(file_, name));
   }
 
   Stream stream_;
@@ -103,7 +100,7 @@ TEST_P(Golden, GradientsOfEveryWeight) {
   trainer->forward_backward(batch.src(), batch.dst());
   for (const NamedParameter& p : trainer->arena().list()) {
     const std::vector<float> golden = ours("grad/" + p.name, p),
-                             actual = p.parameter->master.grad().to_host();
+                             actual = p.parameter->strip(p.parameter->master.grad()).to_host();
     double scale = 0, error = 0;
     for (size_t i = 0; i < golden.size(); ++i) {
       scale = std::max(scale, std::abs(static_cast<double>(golden[i])));
@@ -124,12 +121,14 @@ class GoldenLanes : public Golden {
     return {options_.network, arena, {}, BlurBorder::kZeros};
   }
 
-  // Parameter by parameter into arena order, and file order undone.
+  // Parameter by parameter as the arena stores them, and file order undone.
   std::vector<float> gradients(const ParamArena& arena) const {
     std::vector<float> result(static_cast<size_t>(arena.size()));
     for (size_t k = 0; k < arena.list().size(); ++k) {
-      const std::vector<float> values = ours("grad/" + arena.list()[k].name, arena.list()[k]);
-      std::copy(values.begin(), values.end(), result.begin() + arena.range(k).begin);
+      const NamedParameter& p = arena.list()[k];
+      const std::vector<float> stored =
+          p.parameter->pad(Tensor::from(ours("grad/" + p.name, p), p.parameter->shape)).to_host();
+      std::copy(stored.begin(), stored.end(), result.begin() + arena.range(k).begin);
     }
     return result;
   }
@@ -176,14 +175,13 @@ constexpr double kRounding = 2e-5, kFlippedActivation = 2e-3;
 
 class GoldenSteps : public Golden {
  protected:
-  // Three steps, whose losses are compared on the way; the gradients of each, as the arena has
-  // them.
-  std::vector<std::vector<float>> run(SaehdTrainer& trainer, const std::string& name) const {
+  // Three steps, whose losses are compared on the way; the gradients of each.
+  std::vector<ArenaLists> run(SaehdTrainer& trainer, const std::string& name) const {
     const GoldenBatch batch(options_.batch_size, options_.network.resolution);
-    std::vector<std::vector<float>> gradients;
+    std::vector<ArenaLists> gradients;
     for (int i = 1; i <= 3; ++i) {
       const SaehdStep losses = trainer.step(batch.src(), batch.dst());
-      gradients.push_back(trainer.arena().gradients().to_host());
+      gradients.push_back(lists_of(trainer.arena(), trainer.arena().gradients()));
       const std::string prefix = "train/" + name + "/" + std::to_string(i);
       const std::vector<float> src = read(file_, prefix + "/src_loss"),
                                dst = read(file_, prefix + "/dst_loss");
@@ -206,24 +204,23 @@ class GoldenSteps : public Golden {
   // rounding of the weight and of each move.
   Agreement compare_weights(const ParamArena& arena,
                             OptimizerKind kind,
-                            const std::vector<std::vector<float>>& gradients,
-                            const std::vector<float>& weights) const {
+                            const std::vector<ArenaLists>& gradients,
+                            const ArenaLists& weights) const {
     Agreement result;
     for (size_t k = 0; k < arena.list().size(); ++k) {
       const NamedParameter& p = arena.list()[k];
       const std::vector<float> golden = ours("train/" + name_of(kind) + "/3/w/" + p.name, p);
-      const auto first = static_cast<size_t>(arena.range(k).begin);
       double scale[3] = {};  // largest gradient of the tensor, per step
       for (size_t t = 0; t < 3; ++t) {
         for (size_t i = 0; i < golden.size(); ++i)
-          scale[t] = std::max(scale[t], std::abs(static_cast<double>(gradients[t][first + i])));
+          scale[t] = std::max(scale[t], std::abs(static_cast<double>(gradients[t][k][i])));
       }
       bool rounding = true;
       for (size_t i = 0; i < golden.size(); ++i) {
-        const double off = std::abs(static_cast<double>(weights[first + i]) - golden[i]);
+        const double off = std::abs(static_cast<double>(weights[k][i]) - golden[i]);
         const auto explained = [&](double gradient_error) {
           UpdatedWeight w({.kind = kind}, golden[i]);
-          for (size_t t = 0; t < 3; ++t) w.step(gradients[t][first + i], gradient_error * scale[t]);
+          for (size_t t = 0; t < 3; ++t) w.step(gradients[t][k][i], gradient_error * scale[t]);
           return off <= w.error() + 4 * 0x1p-24 * (std::abs(golden[i]) + w.path());
         };
         rounding = rounding && explained(kRounding);
@@ -240,8 +237,8 @@ class GoldenSteps : public Golden {
     options_.optimizer.kind = kind;
     const auto trainer = make_trainer();
     const auto gradients = run(*trainer, name_of(kind));
-    const Agreement agreement =
-        compare_weights(trainer->arena(), kind, gradients, trainer->arena().weights().to_host());
+    const Agreement agreement = compare_weights(
+        trainer->arena(), kind, gradients, lists_of(trainer->arena(), trainer->arena().weights()));
     EXPECT_EQ(agreement.wrong, 0) << "first: " << agreement.first_wrong;
     // A flip reaches what lies behind it. Even with one at the end of each colour decoder, the mask
     // branches and the last layers, a third of all tensors, see none.
@@ -250,17 +247,15 @@ class GoldenSteps : public Golden {
   }
 
   // What another rule would have made of the same gradients.
-  static std::vector<float> replay(const ParamArena& arena,
-                                   const UpdateRule& rule,
-                                   const std::vector<float>& start,
-                                   const std::vector<std::vector<float>>& gradients) {
-    std::vector<float> result = start;
-    for (size_t k = 0; k < arena.list().size(); ++k) {
-      const ArenaRange range = arena.range(k);
-      for (auto i = static_cast<size_t>(range.begin); i < static_cast<size_t>(range.end); ++i) {
-        UpdatedWeight w(rule, start[i]);
-        for (const std::vector<float>& g : gradients) w.step(g[i], 0);
-        result[i] = static_cast<float>(w.value());
+  static ArenaLists replay(const UpdateRule& rule,
+                           const ArenaLists& start,
+                           const std::vector<ArenaLists>& gradients) {
+    ArenaLists result = start;
+    for (size_t k = 0; k < start.size(); ++k) {
+      for (size_t i = 0; i < start[k].size(); ++i) {
+        UpdatedWeight w(rule, start[k][i]);
+        for (const ArenaLists& g : gradients) w.step(g[k][i], 0);
+        result[k][i] = static_cast<float>(w.value());
       }
     }
     return result;
@@ -270,10 +265,10 @@ class GoldenSteps : public Golden {
     options_.optimizer.kind = kind;
     const auto trainer = make_trainer();
     const ParamArena& arena = trainer->arena();
-    const std::vector<float> start = arena.weights().to_host();
+    const ArenaLists start = lists_of(arena, arena.weights());
     const auto gradients = run(*trainer, name_of(kind));
     const auto wrong = [&](const UpdateRule& rule) {
-      return compare_weights(arena, kind, gradients, replay(arena, rule, start, gradients)).wrong;
+      return compare_weights(arena, kind, gradients, replay(rule, start, gradients)).wrong;
     };
     EXPECT_EQ(wrong({.kind = kind}), 0);
     EXPECT_GT(wrong({.kind = kind, .rate = 1.01 * 5e-5}), 0);

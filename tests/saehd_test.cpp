@@ -28,7 +28,7 @@ SaehdConfig make_config(const std::string& archi, int resolution, int ae, int e,
 int64_t count(Saehd& net, const std::string& prefix = "") {
   int64_t sum = 0;
   for (const NamedParameter& p : net.parameters()) {
-    if (p.name.rfind(prefix, 0) == 0) sum += p.parameter->master.numel();
+    if (p.name.rfind(prefix, 0) == 0) sum += p.parameter->shape.numel();
   }
   return sum;
 }
@@ -96,18 +96,17 @@ void fill_file(Saehd& net, const std::string& file) {
   }
   uint32_t k = 0;
   for (const auto& [key, p] : sorted) {
-    const Tensor& w = p.parameter->master;
-    const Shape shape = file_shape(p.name, w.shape());
+    const Shape shape = file_shape(p.name, p.parameter->shape);
     double scale = 0.1;
     if (shape.rank() == 4)
       scale = std::sqrt(3.0 / static_cast<double>(shape[0] * shape[1] * shape[2]));
     if (shape.rank() == 2) scale = std::sqrt(3.0 / static_cast<double>(shape[0]));
-    std::vector<float> values(static_cast<size_t>(w.numel()));
+    std::vector<float> values(static_cast<size_t>(shape.numel()));
     for (uint32_t j = 0; j < values.size(); ++j) {
       values[j] = static_cast<float>((2.0 * hash_fill(j, k) - 1.0) * scale);
     }
-    const std::vector<float> ours = from_file_order(net.config(), p.name, w.shape(), values);
-    std::copy(ours.begin(), ours.end(), w.as<float>());
+    p.parameter->set_values(Tensor::from(
+        from_file_order(net.config(), p.name, p.parameter->shape, values), p.parameter->shape));
     ++k;
   }
 }

@@ -26,9 +26,9 @@ std::vector<LetterTrial> try_letters(const Safetensors& checkpoint, const Holdou
     Saehd network(config);
     ParamArena arena(network.parameters(), DType::kF32);
     for (const NamedParameter& p : arena.list()) {
-      const Tensor values = Tensor::empty(p.parameter->master.shape(), DType::kF32, Place::kHost);
+      const Tensor values = Tensor::empty(p.parameter->shape, DType::kF32, Place::kHost);
       checkpoint.read("weight/" + p.name, values);
-      p.parameter->master.copy_from(values);
+      p.parameter->set_values(values);
     }
     arena.refresh_copies();
     const HoldoutScores scores = faces.score(network, DType::kF32);

@@ -98,6 +98,16 @@ TEST_F(OnnxFile, FiftyFacesAreTheSameInOpenCv) {
   EXPECT_LT(difference(write(), 50), kAllowedF32);
 }
 
+TEST_F(OnnxFile, WidthsAreTheNetworksWhereMemoryRoundsThemUp) {
+  for (const char* archi : {"df-udt", "liae-d"}) {
+    SaehdConfig config = onnx_test_config(archi);
+    config.ae_dims = 9;
+    config.e_dims = config.d_dims = config.d_mask_dims = 6;
+    make_onnx_checkpoint(config, checkpoint());
+    EXPECT_LT(difference(write(), 1), kAllowedF32) << archi;
+  }
+}
+
 TEST_F(OnnxFile, AnotherNetworkIsSeen) {
   make("df-ud");
   const fs::path file = write();

@@ -23,13 +23,13 @@ class Walk {
  public:
   Walk(const SaehdConfig& config, int batch) : config_(config), batch_(batch) {}
 
-  void visit(const std::string& path, const Shape& shape);
+  void visit(const std::string& path, const Parameter& parameter);
 
   NetworkLayers take() { return std::move(layers_); }
 
  private:
-  void conv(const std::string& name, const Shape& shape);
-  void dense(const std::string& name, const Shape& shape);
+  void conv(const std::string& name, const Parameter& weight);
+  void dense(const std::string& name, const Parameter& weight);
   void add(Conv2dLayer layer);
   int pictures(const std::string& network) const;
 
@@ -46,8 +46,8 @@ int Walk::pictures(const std::string& network) const {
   return one_side ? batch_ : 2 * batch_;
 }
 
-void Walk::visit(const std::string& path, const Shape& shape) {
-  layers_.parameters += shape.numel();
+void Walk::visit(const std::string& path, const Parameter& parameter) {
+  layers_.parameters += parameter.shape.numel();
   if (!ends_with(path, "/weight")) return;
   const std::string name = path.substr(0, path.size() - std::string("/weight").size());
   const std::string network = name.substr(0, name.find('/'));
@@ -57,14 +57,15 @@ void Walk::visit(const std::string& path, const Shape& shape) {
     side_ = encoder ? config_.resolution : decoder ? config_.inter_out() : config_.lowest();
     mask_side_ = side_;
   }
-  if (shape.rank() == 2) return dense(name, shape);
-  conv(name, shape);
+  if (parameter.shape.rank() == 2) return dense(name, parameter);
+  conv(name, parameter);
 }
 
-void Walk::dense(const std::string& name, const Shape& shape) {
+void Walk::dense(const std::string& name, const Parameter& weight) {
+  const Shape& shape = weight.master.shape();
   const DenseProblem problem = {
       .m = pictures(network_), .in = static_cast<int>(shape[1]), .out = static_cast<int>(shape[0])};
-  layers_.forward_macs += problem.flops() / 2;
+  layers_.forward_macs += static_cast<double>(weight.shape.numel()) * problem.m;
   for (DenseLayer& known : layers_.denses) {
     if (!(known.problem == problem)) continue;
     ++known.calls;
@@ -73,7 +74,8 @@ void Walk::dense(const std::string& name, const Shape& shape) {
   layers_.denses.push_back({name, problem});
 }
 
-void Walk::conv(const std::string& name, const Shape& shape) {
+void Walk::conv(const std::string& name, const Parameter& weight) {
+  const Shape& shape = weight.master.shape();
   const int k = static_cast<int>(shape[0]), filter = static_cast<int>(shape[1]),
             c = static_cast<int>(shape[3]);
   const bool mask = contains(name, "/upscalem") || contains(name, "/out_convm");
@@ -86,7 +88,9 @@ void Walk::conv(const std::string& name, const Shape& shape) {
                        1,
                        !(down && side == config_.resolution),
                        head};
-  layers_.forward_macs += layer.problem.flops() / 2;
+  const Shape pixels = layer.problem.a_shape();
+  layers_.forward_macs +=
+      static_cast<double>(weight.shape.numel()) * static_cast<double>(pixels.rows());
   if (down || up) layer.epilogue.leaky_slope = kScaleSlope;
   if (down) side = layer.problem.p();
   if (up) {
@@ -124,8 +128,7 @@ NetworkLayers saehd_layers(const SaehdConfig& config, int batch) {
   config.validate();
   Saehd network(config);
   Walk walk(config, batch);
-  for (const NamedParameter& named : network.parameters())
-    walk.visit(named.name, named.parameter->master.shape());
+  for (const NamedParameter& named : network.parameters()) walk.visit(named.name, *named.parameter);
   return walk.take();
 }
 

@@ -1,5 +1,5 @@
 // The convolutions and dense layers that one SAEHD training step runs, with their sizes, read off
-// the network's own parameters.
+// the network's own parameters: channels as they are stored (tensor/channels.h).
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -23,8 +23,9 @@ struct NetworkLayers {
   std::vector<Conv2dLayer> convs;  // of equal ones the first is named and `calls` counts all
   std::vector<DenseLayer> denses;
   int64_t parameters = 0;
-  // Multiply-adds of a step's forward pass as the network is defined (spec/count.py). With option d
-  // the layers above run a few more: the 1x1 head runs in the centre tap of a 3x3 kernel.
+  // Multiply-adds of a step's forward pass as the network is defined (spec/count.py). The layers
+  // above run a few more: on channels that were rounded up and, with option d, in the 1x1 head,
+  // which runs in the centre tap of a 3x3 kernel.
   double forward_macs = 0;
 };
 

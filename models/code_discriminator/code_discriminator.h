@@ -26,7 +26,8 @@ class CodeDiscriminator {
   CodeDiscriminator(const CodeDiscriminator&) = delete;
   CodeDiscriminator& operator=(const CodeDiscriminator&) = delete;
 
-  // code (N,side,side,channels) in the dtype of the compute copies -> logits, f32.
+  // code (N,side,side,channels) in the dtype of the compute copies, channels as the inter stores
+  // them (tensor/channels.h) -> logits, f32.
   Tensor forward(const Tensor& code) const;
 
   const CodeDiscriminatorConfig& config() const { return config_; }

@@ -13,6 +13,11 @@ namespace {
 constexpr float kSlope = 0.2f;
 constexpr int kWidest = 512;
 
+// A map joined with the one of its level from the way down.
+constexpr Channels two_of(int width) {
+  return {2 * int64_t{width}, 2};
+}
+
 }  // namespace
 
 void PatchDiscriminatorConfig::validate() const {
@@ -53,11 +58,11 @@ PatchDiscriminator::PatchDiscriminator(const PatchDiscriminatorConfig& config) :
   center_conv_ =
       nn::Conv2d({.in = width[count], .out = width[count], .kernel = 1, .leaky_slope = kSlope});
   for (size_t i = count; i-- > 0;) {
-    const int joined = i + 1 == count ? width[i + 1] : 2 * width[i + 1];
+    const Channels joined = i + 1 == count ? Channels(width[i + 1]) : two_of(width[i + 1]);
     upconvs_.emplace_back(nn::ConvTranspose2dConfig{
         .in = joined, .out = width[i], .stride = strides[i], .leaky_slope = kSlope});
   }
-  out_conv_ = nn::Conv2d({.in = 2 * width[0], .out = 1, .kernel = 1});
+  out_conv_ = nn::Conv2d({.in = two_of(width[0]), .out = 1, .kernel = 1});
 }
 
 PatchDiscriminator::Logits PatchDiscriminator::forward(const Tensor& picture) const {

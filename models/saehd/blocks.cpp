@@ -25,9 +25,9 @@ Tensor Downscale::forward(const Tensor& x) const {
   return cos_act_ ? x_cos_x(y) : y;
 }
 
-Upscale::Upscale(int in, int out, bool cos_act)
+Upscale::Upscale(const Channels& in, int out, bool cos_act)
     : conv1_({.in = in,
-              .out = 4 * out,
+              .out = {4 * int64_t{out}, 4},
               .kernel = 3,
               .leaky_slope = cos_act ? 1.0f : kScaleSlope,
               .depth_to_space = !cos_act}),

@@ -30,7 +30,7 @@ class Downscale {
 class Upscale {
  public:
   Upscale() = default;
-  Upscale(int in, int out, bool cos_act);
+  Upscale(const Channels& in, int out, bool cos_act);
   Tensor forward(const Tensor& x) const;
 
   void parameters(const std::string& path, ParameterList& list) {

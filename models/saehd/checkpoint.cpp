@@ -1,6 +1,7 @@
 // Saving and loading SAEHD checkpoints: one safetensors file with the weights and moments of the
-// network and of its discriminators and, as text, the options. Weights keep the layout of this
-// project; layout.h converts to the one of DeepFaceLab files.
+// network and of its discriminators and, as text, the options. Weights keep the order of this
+// project, without the zeros that memory adds to them; layout.h converts to the order of
+// DeepFaceLab files.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <charconv>
@@ -11,6 +12,7 @@
 
 #include "kernels/cast/cast.h"
 #include "models/saehd/trainer.h"
+#include "optim/arena_values.h"
 #include "tensor/tape.h"
 
 namespace diptych {
@@ -120,7 +122,7 @@ bool holds(const Safetensors& file, const std::string& name, const Shape& shape)
 void check_parameters(const Safetensors& file, const ParameterList& list) {
   for (const NamedParameter& p : list) {
     const std::string name = "weight/" + p.name;
-    if (holds(file, name, p.parameter->master.shape())) continue;
+    if (holds(file, name, p.parameter->shape)) continue;
     throw InputError(file.path(), name + (file.has(name) ? " has the wrong shape" : " is missing"),
                      "Use a checkpoint of the same network");
   }
@@ -131,13 +133,10 @@ void read_flat(const Safetensors& file,
                const std::string& kind,
                const ParamArena& arena,
                const Tensor& flat) {
-  const Tensor values = flat.place() == Place::kHost ? flat : flat.to(Place::kHost);
-  for (size_t i = 0; i < arena.list().size(); ++i) {
-    const NamedParameter& p = arena.list()[i];
-    file.read(kind + "/" + p.name,
-              values.part(arena.range(i).begin, p.parameter->master.shape()).mut());
-  }
-  if (values.data() != flat.data()) flat.copy_from(values);
+  const ArenaValues values(arena, flat);
+  for (size_t i = 0; i < values.size(); ++i)
+    file.read(kind + "/" + arena.list()[i].name, values[i].mut());
+  values.store();
 }
 
 void read_weights(const Safetensors& file, ParamArena& arena) {
@@ -148,7 +147,7 @@ void read_weights(const Safetensors& file, ParamArena& arena) {
 bool holds_moments(const Safetensors& file, const ParamArena& arena, const Optimizer& optimizer) {
   for (const Optimizer::Moment& moment : optimizer.moments()) {
     for (const NamedParameter& p : arena.list()) {
-      if (!holds(file, moment.name + "/" + p.name, p.parameter->master.shape())) return false;
+      if (!holds(file, moment.name + "/" + p.name, p.parameter->shape)) return false;
     }
   }
   return true;
@@ -163,17 +162,15 @@ void read_moments(const Safetensors& file, const ParamArena& arena, const Optimi
 class TensorList {
  public:
   void add(const std::string& kind, const ParamArena& arena, const Tensor& flat) {
-    kept_.push_back(flat.to(Place::kHost));
-    for (size_t i = 0; i < arena.list().size(); ++i) {
-      const NamedParameter& p = arena.list()[i];
-      views_.push_back({kind + "/" + p.name,
-                        kept_.back().part(arena.range(i).begin, p.parameter->master.shape())});
-    }
+    kept_.emplace_back(arena, flat);
+    const ArenaValues& values = kept_.back();
+    for (size_t i = 0; i < values.size(); ++i)
+      views_.push_back({kind + "/" + arena.list()[i].name, values[i]});
   }
 
   void add(const ParamArena& arena, const Optimizer& optimizer) {
     add("weight", arena, arena.weights());
-    finite_ = finite_ && all_finite(kept_.back());
+    finite_ = finite_ && all_finite(kept_.back().host_buffer());
     for (const Optimizer::Moment& moment : optimizer.moments())
       add(moment.name, arena, moment.values);
   }
@@ -186,7 +183,7 @@ class TensorList {
 
  private:
   std::vector<NamedView> views_;
-  std::vector<Tensor> kept_;  // host copies, while their views are written
+  std::vector<ArenaValues> kept_;  // host copies, while their views are written
   bool finite_ = true;
 };
 
@@ -279,7 +276,7 @@ void SaehdTrainer::load_adversaries(const Safetensors& file, bool same_optimizer
     active.insert(part.name);
     const ParameterList& list = part.arena->list();
     const bool whole = std::all_of(list.begin(), list.end(), [&](const NamedParameter& p) {
-      return holds(file, "weight/" + p.name, p.parameter->master.shape());
+      return holds(file, "weight/" + p.name, p.parameter->shape);
     });
     if (!whole || !file.metadata().count(steps_key(part.name))) continue;
     read_weights(file, *part.arena);

@@ -53,7 +53,7 @@ Count count_of(const ParameterList& list,
                const std::function<double(const NamedParameter&)>& places_of) {
   Count count;
   for (const NamedParameter& p : list) {
-    const Shape& shape = p.parameter->master.shape();
+    const Shape& shape = p.parameter->shape;
     count.parameters += shape.numel();
     if (shape.rank() < 2) continue;
     const double macs = static_cast<double>(shape.numel()) * places_of(p);

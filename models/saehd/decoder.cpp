@@ -67,11 +67,12 @@ Tensor join_head_biases(const std::vector<nn::Conv2d>& heads) {
 Decoder::Decoder(const SaehdConfig& config) : config_(config) {
   const std::vector<int> widths =
       config.t ? std::vector<int>{8, 8, 4, 2} : std::vector<int>{8, 4, 2};
-  int in = config.decoder_in(), mask_in = in;
+  // liae's code is two inters' side by side.
+  Channels in(config.decoder_in(), config.liae ? 2 : 1), mask_in = in;
   for (const int width : widths) {
     upscales_.emplace_back(in, width * config.d_dims, config.c);
     in = width * config.d_dims;
-    residuals_.emplace_back(in, config.c);
+    residuals_.emplace_back(width * config.d_dims, config.c);
     mask_upscales_.emplace_back(mask_in, width * config.d_mask_dims, config.c);
     mask_in = width * config.d_mask_dims;
   }

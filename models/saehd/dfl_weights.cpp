@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "models/saehd/layout.h"
+#include "optim/arena_values.h"
 #include "tensor/pickle/pickle_numbers.h"
 #include "tensor/pickle/pickle_writer.h"
 
@@ -60,7 +61,7 @@ std::vector<float> values_of(const fs::path& file,
                              const PickleArray& array,
                              const SaehdConfig& network,
                              const NamedParameter& p) {
-  const Shape ours = p.parameter->master.shape();
+  const Shape ours = p.parameter->shape;
   const std::vector<int64_t> wanted = sides_of(file_shape(p.name, ours));
   if (array.shape != wanted) {
     throw InputError(file.string(),
@@ -84,23 +85,6 @@ const PickleArray& array_of(const fs::path& file, const PickleValue& dict, const
   return value->array();
 }
 
-// Host memory behind a flat buffer of the arena; store() brings it back when it was a copy.
-class HostBuffer {
- public:
-  explicit HostBuffer(const Tensor& flat)
-      : flat_(flat), host_(flat.place() == Place::kHost ? flat : flat.to(Place::kHost)) {}
-
-  float* at(int64_t element) { return host_.as<float>() + element; }
-
-  void store() {
-    if (host_.data() != flat_.data()) flat_.copy_from(host_);
-  }
-
- private:
-  const Tensor& flat_;
-  Tensor host_;
-};
-
 void note_unused(const std::string& file,
                  const PickleValue& dict,
                  size_t used,
@@ -117,7 +101,7 @@ int64_t load_part(const fs::path& file,
                   const ParamArena& arena,
                   const std::string& part,
                   DflLoadReport& report) {
-  HostBuffer weights(arena.weights());
+  const ArenaValues weights(arena, arena.weights());
   size_t used = 0;
   int64_t count = 0;
   for (size_t i = 0; i < arena.list().size(); ++i) {
@@ -126,7 +110,7 @@ int64_t load_part(const fs::path& file,
     const std::string key = key_of(p.name);
     const std::vector<float> values =
         values_of(file, key, array_of(file, document.root(), key), network, p);
-    std::copy(values.begin(), values.end(), weights.at(arena.range(i).begin));
+    std::copy(values.begin(), values.end(), weights[i].as<float>());
     count += static_cast<int64_t>(values.size());
     ++used;
   }
@@ -188,13 +172,13 @@ bool load_moments(const fs::path& file,
     }
   }
   for (const Optimizer::Moment& moment : optimizer.moments()) {
-    HostBuffer flat(moment.values);
+    const ArenaValues flat(arena, moment.values);
     for (size_t i = 0; i < arena.list().size(); ++i) {
       const NamedParameter& p = arena.list()[i];
       const std::string prefix = slot_prefix(kind, moment.name);
       const PickleArray& array = find_slot(document.root(), prefix, p.name)->array();
       const std::vector<float> values = values_of(file, slot_of(prefix, p.name), array, network, p);
-      std::copy(values.begin(), values.end(), flat.at(arena.range(i).begin));
+      std::copy(values.begin(), values.end(), flat[i].as<float>());
     }
     flat.store();
   }
@@ -205,7 +189,7 @@ bool fits(const PickleValue& dict, const ParamArena& arena) {
   return std::all_of(arena.list().begin(), arena.list().end(), [&](const NamedParameter& p) {
     const PickleValue* value = dict.find(key_of(p.name));
     return value != nullptr && value->kind() == PickleKind::kArray &&
-           value->array().shape == sides_of(file_shape(p.name, p.parameter->master.shape()));
+           value->array().shape == sides_of(file_shape(p.name, p.parameter->shape));
   });
 }
 

@@ -32,6 +32,7 @@ Tensor Encoder::forward(const Tensor& pictures) const {
     const ProfileScope scope(i == 0 ? "res1" : "res5");
     x = (i == 0 ? res1_ : res5_).forward(x);
   }
+  // 8 e channels come in eights: pixel_norm's mean is over values alone.
   const Tensor features = x.reshape({x.shape()[0], config_.encoder_features()});
   return config_.u ? pixel_norm(features) : features;
 }

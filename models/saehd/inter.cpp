@@ -7,9 +7,9 @@
 namespace diptych {
 
 Inter::Inter(const SaehdConfig& config) : config_(config) {
-  const int64_t low = config.lowest();
+  const int64_t places = int64_t{config.lowest()} * config.lowest();
   dense1_ = nn::Dense(config.encoder_features(), config.ae_dims);
-  dense2_ = nn::Dense(config.ae_dims, low * low * config.inter_channels());
+  dense2_ = nn::Dense(config.ae_dims, {places * config.inter_channels(), places});
   if (!config.t) upscale1_ = Upscale(config.inter_channels(), config.inter_channels(), config.c);
 }
 
@@ -24,7 +24,8 @@ Tensor Inter::forward(const Tensor& features, const char* name) const {
     const ProfileScope scope("dense2");
     x = dense2_.forward(x);
   }
-  x = x.reshape({x.shape()[0], config_.lowest(), config_.lowest(), config_.inter_channels()});
+  x = x.reshape({x.shape()[0], config_.lowest(), config_.lowest(),
+                 Channels(config_.inter_channels()).stored()});
   if (config_.t) return x;
   const ProfileScope scope("upscale1");
   return upscale1_.forward(x);

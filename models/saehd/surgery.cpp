@@ -9,6 +9,7 @@
 #include <map>
 
 #include "models/saehd/surgery_plan.h"
+#include "optim/arena_values.h"
 
 namespace diptych {
 
@@ -90,13 +91,13 @@ void resize(const WeightPlan& plan, const float* old, float* values) {
 }
 
 // What the trainer gets, on the host: written to it only when all of it is there.
-struct Flat {
+struct Draft {
   const ParamArena& arena;
-  Tensor weights;
-  std::vector<Tensor> moments;  // of the optimizer, in its order
+  ArenaValues weights;
+  std::vector<ArenaValues> moments;  // of the optimizer, in its order
 
-  Flat(const ParamArena& a, const Optimizer& optimizer) : arena(a), weights(copy(a.weights())) {
-    for (const Optimizer::Moment& m : optimizer.moments()) moments.push_back(copy(m.values));
+  Draft(const ParamArena& a, const Optimizer& optimizer) : arena(a), weights(a, copy(a.weights())) {
+    for (const Optimizer::Moment& m : optimizer.moments()) moments.emplace_back(a, copy(m.values));
   }
 
   static Tensor copy(const Tensor& t) {
@@ -105,17 +106,20 @@ struct Flat {
     return host;
   }
 
-  float* at(const Tensor& flat, size_t i) const { return flat.as<float>() + arena.range(i).begin; }
+  static void store(const ArenaValues& values, const Tensor& to) {
+    values.store();
+    to.copy_from(values.host_buffer());
+  }
 
   void store(ParamArena& to, const Optimizer& optimizer) const {
-    to.weights().copy_from(weights);
-    for (size_t m = 0; m < moments.size(); ++m) optimizer.moments()[m].values.copy_from(moments[m]);
+    store(weights, to.weights());
+    for (size_t m = 0; m < moments.size(); ++m) store(moments[m], optimizer.moments()[m].values);
     to.refresh_copies();
   }
 };
 
-void copy_bits(const Tensor& from, float* to) {
-  std::memcpy(to, from.data(), from.bytes());
+void copy_bits(const Tensor& from, const Tensor& to) {
+  std::memcpy(to.data(), from.data(), from.bytes());
 }
 
 class Surgeon {
@@ -131,11 +135,11 @@ class Surgeon {
   }
 
   // The network's own weights.
-  void carry(Flat& flat) {
-    const ParameterList& list = flat.arena.list();
+  void carry(const Draft& draft) {
+    const ParameterList& list = draft.arena.list();
     for (size_t i = 0; i < list.size(); ++i) {
       const std::string& name = list[i].name;
-      const Shape& shape = list[i].parameter->master.shape();
+      const Shape& shape = list[i].parameter->shape;
       const std::optional<WeightPlan> plan = plan_weight(report_.from, to_, name, shape);
       if (!plan || (drop_inters_ && name.rfind("inter", 0) == 0)) {
         note(name, Carried::kFresh, plan ? "pretraining has ended" : "", shape.numel());
@@ -143,42 +147,42 @@ class Surgeon {
       }
       const Tensor old = read_source(file_, "weight/" + plan->source, plan->old_block.size());
       if (!plan->how.empty()) {
-        resize(*plan, old.as<float>(), flat.at(flat.weights, i));
+        resize(*plan, old.as<float>(), draft.weights[i].as<float>());
         note(name, Carried::kResized, plan->how, shape.numel());
         continue;
       }
-      copy_bits(old, flat.at(flat.weights, i));
+      copy_bits(old, draft.weights[i]);
       note(name, Carried::kCopied, "", shape.numel());
-      copy_moments(flat, i, plan->source);
+      copy_moments(draft, i, plan->source);
     }
   }
 
   // A discriminator: as a whole or not at all.
-  void carry_opponent(Flat& flat) {
-    const ParameterList& list = flat.arena.list();
+  void carry_opponent(const Draft& draft) {
+    const ParameterList& list = draft.arena.list();
     const bool same = std::all_of(list.begin(), list.end(), [&](const NamedParameter& p) {
       const auto it = file_.entries().find("weight/" + p.name);
-      return it != file_.entries().end() && it->second.shape == p.parameter->master.shape();
+      return it != file_.entries().end() && it->second.shape == p.parameter->shape;
     });
     for (size_t i = 0; i < list.size(); ++i) {
-      const int64_t size = list[i].parameter->master.numel();
+      const int64_t size = list[i].parameter->shape.numel();
       note(list[i].name, same ? Carried::kCopied : Carried::kFresh, "", size);
       if (!same) continue;
-      copy_bits(read_source(file_, "weight/" + list[i].name, size), flat.at(flat.weights, i));
-      copy_moments(flat, i, list[i].name);
+      copy_bits(read_source(file_, "weight/" + list[i].name, size), draft.weights[i]);
+      copy_moments(draft, i, list[i].name);
     }
   }
 
   SurgeryReport report() { return std::move(report_); }
 
  private:
-  void copy_moments(Flat& flat, size_t i, const std::string& source) {
+  void copy_moments(const Draft& draft, size_t i, const std::string& source) {
     if (!report_.moments) return;
-    const int64_t size = flat.arena.list()[i].parameter->master.numel();
-    const bool adabelief = flat.moments.size() == 2;
-    for (size_t m = 0; m < flat.moments.size(); ++m) {
+    const int64_t size = draft.weights[i].numel();
+    const bool adabelief = draft.moments.size() == 2;
+    for (size_t m = 0; m < draft.moments.size(); ++m) {
       const char* const kind = adabelief && m == 0 ? "m/" : "v/";
-      copy_bits(read_source(file_, kind + source, size), flat.at(flat.moments[m], i));
+      copy_bits(read_source(file_, kind + source, size), draft.moments[m][i]);
     }
   }
 
@@ -251,16 +255,16 @@ SurgeryReport carry_over(const Safetensors& from, SaehdTrainer& trainer) {
   DIPTYCH_CHECK(trainer.iteration() == 0 && trainer.in_flight() == 0,
                 "carry_over: the trainer has begun, iteration ", trainer.iteration());
   Surgeon surgeon(from, trainer.options());
-  Flat network(trainer.arena(), trainer.optimizer());
+  const Draft network(trainer.arena(), trainer.optimizer());
   surgeon.carry(network);
-  std::vector<std::pair<SaehdAdversaries::Part, Flat>> opponents;
+  std::vector<std::pair<SaehdAdversaries::Part, Draft>> opponents;
   if (trainer.adversaries()) {
     for (const SaehdAdversaries::Part& part : trainer.adversaries()->parts())
-      opponents.emplace_back(part, Flat(*part.arena, *part.optimizer));
+      opponents.emplace_back(part, Draft(*part.arena, *part.optimizer));
   }
-  for (auto& [part, flat] : opponents) surgeon.carry_opponent(flat);
+  for (const auto& [part, draft] : opponents) surgeon.carry_opponent(draft);
   network.store(trainer.arena(), trainer.optimizer());
-  for (const auto& [part, flat] : opponents) flat.store(*part.arena, *part.optimizer);
+  for (const auto& [part, draft] : opponents) draft.store(*part.arena, *part.optimizer);
   return surgeon.report();
 }
 

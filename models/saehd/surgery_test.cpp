@@ -298,7 +298,7 @@ TEST_F(Surgery, NarrowerNetworksKeepTheFirstChannels) {
   EXPECT_EQ(count(report, Carried::kFresh), 0);
   const auto weight_of = [](SaehdTrainer& t, const std::string& name) {
     for (const NamedParameter& p : t.network().parameters())
-      if (p.name == name) return p.parameter->master;
+      if (p.name == name) return p.parameter->values();
     throw Error("no " + name);
   };
   // upscale1 of the inter: 4 runs of ae outputs, then (3,3,ae).

@@ -271,7 +271,9 @@ Value conv(LaneTape& tape,
   for (size_t i = 0; i < call.a.size(); ++i) {
     Lanes& a = call.a[i];
     tape.noise.sum(a, t.r * t.s * t.c, size[i], 4);  // bias, residual, slope
-    if (options.slope != 1 && tape.noise.on && !tape.bf16 && std::abs(a[0]) <= kFactor * spread(a))
+    // What is 0 in every lane is of a channel that memory adds: no rounding gives it a sign.
+    const double reach = kFactor * spread(a);
+    if (options.slope != 1 && tape.noise.on && !tape.bf16 && reach > 0 && std::abs(a[0]) <= reach)
       tape.kinks.push_back({call.activation, i});
     Lanes& y = call.y->value[store_at(t, d2s, i)];
     for (int j = 0; j < kLanes; ++j)

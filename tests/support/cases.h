@@ -94,8 +94,9 @@ struct Conv2dLayer {
   bool f32_out = false;  // a head: f32 output also from bf16 input
 };
 
-// SAEHD df-ud, resolution 128, dims 256/64/64/22 (spec networks.md 4). batch is per side; the
-// encoder sees src and dst as one batch.
+// SAEHD df-ud, resolution 128, dims 256/64/64/22 (spec networks.md 4), channels as they are stored:
+// the mask decoder's 44 and 22 as 48 and 24. batch is per side; the encoder sees src and dst as one
+// batch.
 inline std::vector<Conv2dLayer> saehd_df_ud_128_convs(int batch) {
   const int both = 2 * batch;
   const Conv2dEpilogue down = {.bias = true, .leaky_slope = 0.1f};
@@ -122,9 +123,9 @@ inline std::vector<Conv2dLayer> saehd_df_ud_128_convs(int batch) {
       {"heads", square_conv(batch, 64, 128, 12, 3, 1), heads, 2, true, true},
       {"mask_up0", square_conv(batch, 8, 256, 704, 3, 1), up, 2},
       {"mask_up1", square_conv(batch, 16, 176, 352, 3, 1), up, 2},
-      {"mask_up2", square_conv(batch, 32, 88, 176, 3, 1), up, 2},
-      {"mask_up3", square_conv(batch, 64, 44, 88, 3, 1), up, 2},
-      {"mask_head", square_conv(batch, 128, 22, 1, 1, 1), head, 2, true, true},
+      {"mask_up2", square_conv(batch, 32, 88, 192, 3, 1), up, 2},
+      {"mask_up3", square_conv(batch, 64, 48, 96, 3, 1), up, 2},
+      {"mask_head", square_conv(batch, 128, 24, 1, 1, 1), head, 2, true, true},
   };
 }
 

@@ -34,8 +34,7 @@ inline void spec_fill(const ParameterList& list,
   }
   uint32_t k = 0;
   for (const auto& [key, p] : sorted) {
-    const Tensor& w = p.parameter->master;
-    const Shape shape = file_shape(p.name, w.shape());
+    const Shape ours = p.parameter->shape, shape = file_shape(p.name, ours);
     const bool transposed = key.find("upconv") != std::string::npos;
     double scale = 0.1;
     if (shape.rank() == 4) {
@@ -43,11 +42,10 @@ inline void spec_fill(const ParameterList& list,
       scale = std::sqrt(3.0 / (static_cast<double>(shape[0] * shape[1]) * in));
     }
     if (shape.rank() == 2) scale = std::sqrt(3.0 / static_cast<double>(shape[0]));
-    std::vector<float> values(static_cast<size_t>(w.numel()));
+    std::vector<float> values(static_cast<size_t>(shape.numel()));
     for (uint32_t j = 0; j < values.size(); ++j)
       values[j] = static_cast<float>((2.0 * spec_hash(j, k) - 1.0) * scale);
-    const std::vector<float> ours = from_file_order(network, p.name, w.shape(), values);
-    std::copy(ours.begin(), ours.end(), w.as<float>());
+    p.parameter->set_values(Tensor::from(from_file_order(network, p.name, ours, values), ours));
     ++k;
   }
 }
