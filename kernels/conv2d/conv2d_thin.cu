@@ -1,13 +1,13 @@
 // conv2d for thin layers: channels that do not come in eights, so that 16-byte copies do not fit.
 //
-// The networks have them at both ends: 3 colour channels in, 12 or 1 out, and a mask decoder of
-// 22, 44, 88 channels. They hold a few percent of the multiplications but large images, so they are
-// bound by memory, and what costs is fetching elements one by one. The kernels are rung 3's with
-// another fill: chunks are put together from pieces of 4, 2 or 1 elements, whatever the channels
-// divide into, each with its own tap:
+// The networks have them at both ends: 3 colour channels in, 12 or 1 out; widths in between are
+// stored in eights (tensor/channels.h). They hold a few percent of the multiplications but large
+// images, so they are bound by memory, and what costs is fetching elements one by one. The kernels
+// are rung 3's with another fill: chunks are put together from pieces of 4, 2 or 1 elements,
+// whatever the channels divide into, each with its own tap:
 //
 //   c = 3, 5x5:   chunk of 8 along gemm_k   | s0: r g b | s1: r g b | s2: r g |     8 pieces of 1
-//   c = 44:                                 | c0..c3    | c4..c7              |     2 pieces of 4
+//   c = 12, 3x3:                            | c0..c3    | c4..c7              |     2 pieces of 4
 //
 // Padding 3 channels to 8 would multiply the work of the first layer by 2.7; here gemm_k = R*S*C
 // stays 75. What bounds it: loads that wait for memory without a pipeline ahead of them; several
