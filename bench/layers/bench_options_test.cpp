@@ -19,7 +19,7 @@ std::string refusal(const std::vector<std::string>& arguments) {
 TEST(BenchOptions, TakeEveryNetworkAndPassByDefault) {
   const BenchOptions o = parse_bench_options({});
   EXPECT_EQ(o.networks.size(), 4u);
-  EXPECT_EQ(o.passes.size(), 5u);
+  EXPECT_EQ(o.passes.size(), 6u);
   EXPECT_EQ(o.dtype, DType::kBF16);
 }
 
