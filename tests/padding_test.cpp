@@ -114,7 +114,7 @@ int64_t stray(const ParamArena& arena, const Tensor& flat) {
         p.pad(Tensor::full(p.shape, 1.0f)).reshape({p.master.numel()}).to_host();
     const auto first = static_cast<size_t>(arena.range(i).begin);
     for (size_t k = 0; k < is_value.size(); ++k)
-      count += is_value[k] == 0 && !(values[first + k] == 0);
+      count += is_value[k] != 1 && !(values[first + k] == 0);
   }
   return count;
 }
