@@ -97,6 +97,14 @@ SaehdTrainOptions odd(const std::string& archi) {
   return o;
 }
 
+// Tests run side by side: each has a file of its own.
+std::string checkpoint_of_this_test() {
+  std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::replace(name.begin(), name.end(), '/', '_');
+  return (std::filesystem::temp_directory_path() / ("diptych_padding_" + name + ".safetensors"))
+      .string();
+}
+
 struct Training {
   Engine engine;
   DType dtype;
@@ -193,8 +201,7 @@ TEST_P(OddNetwork, ComputesWhatAWiderOneWithoutPaddingDoes) {
   wide_options.network.d_mask_dims = 8;
   SaehdTrainer narrow(narrow_options), wide(wide_options);
   ASSERT_GT(narrow.arena().size(), narrow.arena().parameter_count());
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "diptych_padding_test.safetensors").string();
+  const std::string path = checkpoint_of_this_test();
   narrow.save(path, {});
   carry_over(Safetensors::open(path), wide);
   std::filesystem::remove(path);
@@ -225,8 +232,7 @@ INSTANTIATE_TEST_SUITE_P(Archis,
 TEST(Checkpoint, HoldsValuesAloneAndResumesExactly) {
   SaehdTrainOptions options = odd("liae-ud");
   options.optimizer.lr_dropout = true;
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "diptych_padding_test.safetensors").string();
+  const std::string path = checkpoint_of_this_test();
   SaehdTrainer whole(options);
   const GoldenBatch batch(1, 64, true);
   for (int i = 0; i < 2; ++i) whole.step(batch.src(), batch.dst());
@@ -256,8 +262,7 @@ TEST(Checkpoint, HoldsValuesAloneAndResumesExactly) {
 // checkpoint.
 TEST(Checkpoint, BringsTheZerosBack) {
   const SaehdTrainOptions options = odd("df");
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "diptych_padding_test.safetensors").string();
+  const std::string path = checkpoint_of_this_test();
   SaehdTrainer trainer(options);
   trainer.save(path, {});
   const ParamArena& arena = trainer.arena();

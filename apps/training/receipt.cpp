@@ -10,6 +10,7 @@
 #include "apps/training/metrics.h"
 #include "faces/image/file_io.h"
 #include "kernels/common/device.h"
+#include "optim/arena_values.h"
 #include "tensor/hash.h"
 
 namespace diptych {
@@ -71,8 +72,18 @@ std::string losses_digest(const SaehdStep& step) {
 }
 
 std::string weights_digest(SaehdTrainer& trainer) {
+  // Each parameter's values are rounded up with zeros to so many: receipts have been written so
+  // since before memory had zeros of its own.
+  constexpr size_t kValuesAtOnce = 32;
+  const ArenaValues parameters(trainer.arena(), trainer.arena().weights());
+  std::vector<float> all;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const std::vector<float> values = parameters[i].to_host();
+    all.insert(all.end(), values.begin(), values.end());
+    all.resize((all.size() + kValuesAtOnce - 1) / kValuesAtOnce * kValuesAtOnce);
+  }
   Xxh64 hash;
-  add_values(hash, trainer.arena().weights().to_host());
+  add_values(hash, all);
   return hex(hash);
 }
 

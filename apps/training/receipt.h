@@ -21,7 +21,8 @@ namespace diptych {
 // XXH64 over what training reads of faces, in their order: id, picture, mask, landmarks, type.
 std::string faces_digest(const std::vector<Face>& faces);
 
-// 16 hex digits over the bits of all losses of a step, and of all weights.
+// 16 hex digits over the bits of all losses of a step, and of all weights: of their values, not of
+// what memory adds to them (tensor/channels.h).
 std::string losses_digest(const SaehdStep& step);
 std::string weights_digest(SaehdTrainer& trainer);
 

@@ -3,6 +3,8 @@
 #include "apps/training/receipt.h"
 
 #include <fstream>
+#include <iomanip>
+#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +12,7 @@
 #include "apps/training/provoke.h"
 #include "apps/training/train_session.h"
 #include "faces/image/test_folder.h"
+#include "tensor/hash.h"
 
 namespace diptych {
 namespace {
@@ -30,6 +33,46 @@ class ReceiptTest : public ::testing::Test {
   TestFolder folder;
   Project project = make_project(folder / "p");
 };
+
+// The digest of a flat buffer as it lies in memory.
+std::string digest_of(const std::vector<float>& flat) {
+  Xxh64 hash;
+  const uint64_t count = flat.size();
+  hash.update(&count, sizeof count);
+  hash.update(flat.data(), flat.size() * sizeof(float));
+  std::ostringstream text;
+  text << std::hex << std::setw(16) << std::setfill('0') << hash.digest();
+  return text.str();
+}
+
+SaehdTrainOptions with_mask_dims(int d_mask_dims) {
+  SaehdTrainOptions options;
+  options.network.resolution = 64;
+  options.network.ae_dims = 8;
+  options.network.e_dims = options.network.d_dims = 8;
+  options.network.d_mask_dims = d_mask_dims;
+  options.batch_size = 1;
+  return options;
+}
+
+TEST(WeightsDigest, IsOfTheBufferWhereMemoryAddsNothing) {
+  SaehdTrainer trainer(with_mask_dims(8));
+  EXPECT_EQ(weights_digest(trainer), digest_of(trainer.arena().weights().to_host()));
+}
+
+// Zeros that memory adds between a parameter's values change nothing; a value does.
+TEST(WeightsDigest, IsOfTheValuesWhereMemoryAddsZeros) {
+  SaehdTrainer trainer(with_mask_dims(6));
+  std::vector<float> flat;
+  for (const NamedParameter& p : trainer.arena().list()) {
+    for (const float value : p.parameter->values().to_host()) flat.push_back(value);
+    while (flat.size() % 32) flat.push_back(0);
+  }
+  ASSERT_LT(static_cast<int64_t>(flat.size()), trainer.arena().size());
+  EXPECT_EQ(weights_digest(trainer), digest_of(flat));
+  trainer.arena().weights().as<float>()[0] += 1;
+  EXPECT_NE(weights_digest(trainer), digest_of(flat));
+}
 
 TEST_F(ReceiptTest, ARunRepeatsBitForBit) {
   train(3);
