@@ -4,7 +4,7 @@
 #include "tensor/ops/store_undo.h"
 
 #include <algorithm>
-#include <functional>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -138,6 +138,30 @@ INSTANTIATE_TEST_SUITE_P(Dtypes,
                          StoreUndoOnDevice,
                          ::testing::Values(DType::kF32, DType::kBF16),
                          [](const auto& p) { return p.param == DType::kF32 ? "f32" : "bf16"; });
+
+// The gradient that a reader in f32 passes on is brought to the bf16 of the op's own input.
+TEST(StoreUndo, ConvertsWhatAReaderInF32PassesOn) {
+  if (!device::trouble().empty()) GTEST_SKIP() << device::trouble();
+  Stream stream(device_engine());
+  const StreamGuard guard(stream);
+  const auto gradients = [](bool held) {
+    Tensor x = random_tensor({1, 4, 4, 16}, 1, DType::kBF16);
+    Tensor w = random_tensor({16, 3, 3, 8}, 2, DType::kBF16);
+    const Tensor head = random_tensor({4, 1, 1, 8}, 3, DType::kF32);
+    x.set_needs_grad(true);
+    w.set_needs_grad(true, true);
+    const ConvTranspose2dBlock up = {.options = {.stride = 2, .pad_top = 1, .pad_left = 1},
+                                     .leaky_slope = 0.1f,
+                                     .out_dtype = DType::kF32};
+    const Tensor y = conv_transpose2d(x, w, {}, up);
+    if (held) y.slot()->add_reader();
+    const Tensor roots[] = {conv2d(y, head, {}, {}, {.options = {}, .out_dtype = DType::kF32})};
+    backward(roots);
+    EXPECT_EQ(y.grad().defined(), held);
+    return std::pair(x.grad().to_host(), w.grad().to_host());
+  };
+  EXPECT_EQ(gradients(false), gradients(true));  // f32 up to the conversion, so the same bits
+}
 
 // A gradient whose convolution cannot be asked stays where others find it.
 TEST(StoreUndo, IsNotOfferedWhereThereIsNothingToUndoOrNoEngineForIt) {

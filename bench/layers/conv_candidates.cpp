@@ -125,17 +125,21 @@ void add_forward(Stream& stream,
 #endif
 }
 
+Conv2dCudaBackwardData backward_data_args(const Conv2dLayer& layer, const Tensors& t) {
+  return {.problem = layer.problem,
+          .dtype = t->dtype,
+          .da = t->a.get(),
+          .w = t->w.get(),
+          .dx = t->dx.get()};
+}
+
 void add_backward_data(Stream& stream,
                        [[maybe_unused]] GpuClock& clock,
                        const Conv2dLayer& layer,
                        const Tensors& t,
                        [[maybe_unused]] const VendorSearch& search,
                        std::vector<Candidate>& list) {
-  const Conv2dCudaBackwardData args = {.problem = layer.problem,
-                                       .dtype = t->dtype,
-                                       .da = t->a.get(),
-                                       .w = t->w.get(),
-                                       .dx = t->dx.get()};
+  const Conv2dCudaBackwardData args = backward_data_args(layer, t);
   add_rungs(stream, conv2d_cuda_backward_data_rungs(), args, list);
 #ifdef DIPTYCH_HAVE_CUDNN
   const Conv2dCudnnProblem problem = {.pass = Conv2dPass::kBackwardData,
@@ -157,13 +161,9 @@ void add_backward_data_below(Stream& stream,
                              const Tensors& t,
                              [[maybe_unused]] const VendorSearch& search,
                              std::vector<Candidate>& list) {
-  Conv2dCudaBackwardData args = {.problem = layer.problem,
-                                 .dtype = t->dtype,
-                                 .da = t->a.get(),
-                                 .w = t->w.get(),
-                                 .dx = t->dx.get(),
-                                 .below = kBelow,
-                                 .x = t->x.get()};
+  Conv2dCudaBackwardData args = backward_data_args(layer, t);
+  args.below = kBelow;
+  args.x = t->x.get();
   add_rungs(stream, conv2d_cuda_backward_data_rungs(), args, list);
 #ifdef DIPTYCH_HAVE_CUDNN
   // cuDNN's best plan, then our pass over its result.

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "kernels/add/add.h"
-#include "kernels/cast/cast.h"
 #include "tensor/ops.h"
 #include "tensor/ops/store_undo.h"
 #include "tensor/profile.h"
@@ -35,14 +34,6 @@ Tensor undo_epilogue(Stream& stream, const Call& call, const Tensor& dy, GradVie
   const Tensor da = plain ? dy.reshape(shape) : Tensor::empty(shape, dy.dtype());
   if (!plain || db.defined()) conv2d_backward_epilogue(stream, call.problem, e, call.y, dy, da, db);
   return da;
-}
-
-// Heads store f32 from bf16 inputs.
-Tensor in_dtype(Stream& stream, const Tensor& t, DType dtype) {
-  if (t.dtype() == dtype) return t;
-  const Tensor converted = Tensor::empty(t.shape(), dtype);
-  cast(stream, t, converted);
-  return converted;
 }
 
 }  // namespace

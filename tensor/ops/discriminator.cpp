@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "kernels/blur/blur.h"
-#include "kernels/cast/cast.h"
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
 #include "kernels/style_stats/style_stats.h"
 #include "tensor/ops.h"
@@ -16,30 +15,25 @@ namespace diptych {
 
 namespace {
 
-// Gradient before the activation, in the dtype of x: heads store f32 from bf16 inputs.
-Tensor undo_epilogue(const ConvTranspose2dProblem& problem,
+// Gradient before the activation, in y's dtype.
+Tensor undo_epilogue(Stream& stream,
+                     const ConvTranspose2dProblem& problem,
                      const ConvTranspose2dEpilogue& epilogue,
                      const Tensor& y,
                      const Tensor& dy,
                      const Tensor& b,
-                     StoreUndo* undo,
-                     DType dtype) {
-  Stream& stream = current_stream();
+                     StoreUndo* undo) {
   const GradView db = b.needs_grad() ? b.grad_view() : GradView{};
   if (!dy.defined()) {  // the last reader of y has done it
-    const Tensor passed = std::exchange(undo->da, {});
-    if (db.defined())
-      conv_transpose2d_backward_epilogue(stream, problem, {}, {}, passed, passed, db);
-    return passed;
+    const Tensor da = std::exchange(undo->da, {});
+    if (db.defined()) conv_transpose2d_backward_epilogue(stream, problem, {}, {}, da, da, db);
+    return da;
   }
   const bool plain = epilogue.leaky_slope == 1.0f;
   const Tensor da = plain ? dy : Tensor::empty(dy.shape(), dy.dtype());
   if (!plain || db.defined())
     conv_transpose2d_backward_epilogue(stream, problem, epilogue, y, dy, da, db);
-  if (da.dtype() == dtype) return da;
-  const Tensor converted = Tensor::empty(da.shape(), dtype);
-  cast(stream, da, converted);
-  return converted;
+  return da;
 }
 
 }  // namespace
@@ -59,7 +53,8 @@ Tensor conv_transpose2d(const Tensor& x,
   const auto undo = make_store_undo({.leaky_slope = block.leaky_slope}, problem.y_shape());
   record("conv_transpose2d", {&x, &w, &b}, y, [=](const Tensor& dy) {
     Stream& stream = current_stream();
-    const Tensor da = undo_epilogue(problem, epilogue, saved_y, dy, b, undo.get(), x.dtype());
+    const Tensor da = in_dtype(
+        stream, undo_epilogue(stream, problem, epilogue, saved_y, dy, b, undo.get()), x.dtype());
     if (x.needs_grad()) conv_transpose2d_backward_data(stream, problem, da, w, x.grad_view());
     if (w.needs_grad()) conv_transpose2d_backward_weight(stream, problem, x, da, w.grad_view());
   });

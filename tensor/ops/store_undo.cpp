@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "tensor/ops/store_undo.h"
 
+#include "kernels/cast/cast.h"
+
 namespace diptych {
 
 std::shared_ptr<StoreUndo> make_store_undo(const Conv2dEpilogue& epilogue, const Shape& a_shape) {
@@ -31,6 +33,13 @@ void conv2d_backward_data_through(Stream& stream,
   undo->da = in_place ? before.reshape(undo->a_shape) : Tensor::empty(undo->a_shape, da.dtype());
   conv2d_backward_data_below(stream, problem, da, w, {undo->epilogue, x, before, undo->da});
   slot.pass_on();
+}
+
+Tensor in_dtype(Stream& stream, const Tensor& t, DType dtype) {
+  if (t.dtype() == dtype) return t;
+  const Tensor converted = Tensor::empty(t.shape(), dtype);
+  cast(stream, t, converted);
+  return converted;
 }
 
 }  // namespace diptych

@@ -33,4 +33,7 @@ void conv2d_backward_data_through(Stream& stream,
                                   const Tensor& w,
                                   const Tensor& x);
 
+// The gradient before a store in the dtype that the op's input has: heads store f32 from bf16.
+Tensor in_dtype(Stream& stream, const Tensor& t, DType dtype);
+
 }  // namespace diptych
